@@ -54,9 +54,9 @@ enum moba_status {
   MOBA_INVALID_ARGUMENT = 1, /* the sentence names the argument; outputs untouched */
   MOBA_UNSUPPORTED = 2,      /* valid, but not offered by this library or device */
   MOBA_OUT_OF_MEMORY = 3,
-  MOBA_CANCELLED = 4,        /* the cancel flag was seen; outputs hold unspecified values */
-  MOBA_CLOSED = 5,           /* the engine behind the plan was destroyed */
-  MOBA_BUSY = 6,             /* destroy refused: a run is under way */
+  MOBA_CANCELLED = 4, /* the cancel flag was seen; outputs hold unspecified values */
+  MOBA_CLOSED = 5,    /* the engine behind the plan was destroyed */
+  MOBA_BUSY = 6,      /* destroy refused: a run is under way */
   MOBA_INTERNAL = 7
 };
 
@@ -85,8 +85,8 @@ enum moba_device_type { MOBA_DEVICE_CPU = 1, MOBA_DEVICE_CUDA = 2 };
 /* What a data pointer points to. Maps to a DLTensor: shape, strides, byte_offset, device and dtype
  * mean the same. ndim == 0 says that the tensor is absent. Element [i0, i1, ...] lies at
  *     (char*)data + byte_offset + sizeof(dtype) * (i0 * stride[0] + i1 * stride[1] + ...).
- * The channel axis (the last of q, k, v, o) has stride 1; every other stride is free (0 and negative
- * strides too, in inputs). data + byte_offset is aligned to the element size. */
+ * The channel axis (the last of q, k, v, o) has stride 1; every other stride is free (0 and
+ * negative strides too, in inputs). data + byte_offset is aligned to the element size. */
 typedef struct moba_tensor {
   int64_t struct_size;
   int32_t dtype;       /* enum moba_dtype */
@@ -102,24 +102,24 @@ typedef struct moba_tensor {
 
 enum moba_attention { MOBA_ATTENTION_BLOCK_SPARSE = 0, MOBA_ATTENTION_FULL = 1 };
 
-/* Who chooses blocks: each query head for itself, or the query heads of one kv head together, by the
- * fp32 sum of their scores. */
+/* Who chooses blocks: each query head for itself, or the query heads of one kv head together, by
+ * the fp32 sum of their scores. */
 enum moba_routing { MOBA_ROUTING_PER_HEAD = 0, MOBA_ROUTING_PER_GROUP = 1 };
 
 /* What is computed. moba_options_init sets the defaults named here. */
 typedef struct moba_options {
   int64_t struct_size;
-  int32_t attention;     /* enum moba_attention; default BLOCK_SPARSE */
-  int32_t causal;        /* default 1: bottom-right aligned; query i sees keys 0 .. Lk - Lq + i */
-  int32_t routing;       /* enum moba_routing; default PER_HEAD */
-  int32_t reserved;      /* 0 */
-  int64_t block_size;    /* B >= 1, tokens; any value works, multiples of 64 are fast; 0 when FULL */
-  int64_t top_k;         /* K >= 1, the query's own block included (paper, footnote 3); 0 when FULL,
-                            or for a plan that only runs moba_attend_selected */
-  int64_t sink_blocks;   /* first blocks that are always selected; default 0 */
-  int64_t local_blocks;  /* latest blocks that are always selected, the own block included; default 1;
-                            sink_blocks + local_blocks <= top_k; > 1 needs causal */
-  double softmax_scale;  /* finite, > 0; 0 (default) stands for 1 / sqrt(D) */
+  int32_t attention;    /* enum moba_attention; default BLOCK_SPARSE */
+  int32_t causal;       /* default 1: bottom-right aligned; query i sees keys 0 .. Lk - Lq + i */
+  int32_t routing;      /* enum moba_routing; default PER_HEAD */
+  int32_t reserved;     /* 0 */
+  int64_t block_size;   /* B >= 1, tokens; any value works, multiples of 64 are fast; 0 when FULL */
+  int64_t top_k;        /* K >= 1, the query's own block included (paper, footnote 3); 0 when FULL,
+                           or for a plan that only runs moba_attend_selected */
+  int64_t sink_blocks;  /* first blocks that are always selected; default 0 */
+  int64_t local_blocks; /* latest blocks that are always selected, the own block included; default
+                           1; sink_blocks + local_blocks <= top_k; > 1 needs causal */
+  double softmax_scale; /* finite, > 0; 0 (default) stands for 1 / sqrt(D) */
 } moba_options;
 
 /* Fills in struct_size and the defaults; block_size and top_k are left 0. NULL is ignored. */
@@ -145,8 +145,8 @@ typedef struct moba_backend_info {
   int32_t cpu_target; /* enum moba_cpu_target, AUTO for an entry about the whole backend */
   int32_t available;  /* 1 or 0 */
   int32_t reserved;
-  char name[32];      /* "cpu", "cpu/avx2", "cuda" */
-  char detail[256];   /* what it will use; if not available: why not */
+  char name[32];    /* "cpu", "cpu/avx2", "cuda" */
+  char detail[256]; /* what it will use; if not available: why not */
 } moba_backend_info;
 
 /* Number of entries that moba_backend_get knows. */
@@ -194,13 +194,13 @@ typedef struct moba_plan moba_plan;
 /* Everything that stays the same from run to run, and the largest sizes a run may have. */
 typedef struct moba_plan_config {
   int64_t struct_size;
-  int32_t dtype;         /* of q, k, v and o: MOBA_F32, MOBA_F16 or MOBA_BF16 */
-  int32_t reserved;      /* 0 */
-  int64_t num_heads;     /* H, query heads */
-  int64_t num_kv_heads;  /* G; H % G == 0; query head h reads kv head h / (H / G) */
-  int64_t head_dim;      /* D of q and k, 1 .. MOBA_MAX_HEAD_DIM */
-  int64_t head_dim_v;    /* Dv of v and o, 1 .. MOBA_MAX_HEAD_DIM */
-  int64_t max_tokens_q;  /* of one run, all sequences together; < 2^31 per sequence */
+  int32_t dtype;        /* of q, k, v and o: MOBA_F32, MOBA_F16 or MOBA_BF16 */
+  int32_t reserved;     /* 0 */
+  int64_t num_heads;    /* H, query heads */
+  int64_t num_kv_heads; /* G; H % G == 0; query head h reads kv head h / (H / G) */
+  int64_t head_dim;     /* D of q and k, 1 .. MOBA_MAX_HEAD_DIM */
+  int64_t head_dim_v;   /* Dv of v and o, 1 .. MOBA_MAX_HEAD_DIM */
+  int64_t max_tokens_q; /* of one run, all sequences together; < 2^31 per sequence */
   int64_t max_tokens_k;
   int64_t max_sequences; /* >= 1 */
   int64_t max_selected;  /* widest selection moba_attend_selected may be given; 0 = none */
@@ -221,11 +221,10 @@ MOBA_API int32_t moba_plan_workspace_bytes(const moba_plan* plan, int64_t* bytes
 /* ------------------------------------------------------------------- run */
 
 /* Shapes of one run. T stands for tokens; a batch is either packed, [T, heads, channels] with
- * cu_seqlens, or has its own leading axis, [S, T, heads, channels] (ndim 4, no cu_seqlens; the head-
- * major layout [S, heads, T, channels] is a matter of strides).
- *   q        [Tq, H, D]     k  [Tk, G, D]     v  [Tk, G, Dv]     o  [Tq, H, Dv]
- *   lse      [Tq, H] fp32, natural logarithm; optional
- *   selected [Tq, H, K'] int32: block indices within the sequence, ascending, -1 at the end.
+ * cu_seqlens, or has its own leading axis, [S, T, heads, channels] (ndim 4, no cu_seqlens; the
+ * head- major layout [S, heads, T, channels] is a matter of strides). q        [Tq, H, D]     k
+ * [Tk, G, D]     v  [Tk, G, Dv]     o  [Tq, H, Dv] lse      [Tq, H] fp32, natural logarithm;
+ * optional selected [Tq, H, K'] int32: block indices within the sequence, ascending, -1 at the end.
  *            As an output K' = min(top_k, most blocks in any sequence), at least 1; optional in
  *            moba_attend. As an input any 1 <= K' <= max_selected.
  *   cu_seqlens_q, cu_seqlens_k  [S + 1] int32 or int64, contiguous, ascending, first 0, last the
@@ -312,7 +311,8 @@ typedef struct moba_layout {
 
 MOBA_API int32_t moba_layout_count(void);
 
-/* Describes entry `index`, 0 <= index < moba_layout_count(). The caller sets layout->struct_size. */
+/* Describes entry `index`, 0 <= index < moba_layout_count(). The caller sets layout->struct_size.
+ */
 MOBA_API int32_t moba_layout_get(int32_t index, moba_layout* layout);
 
 #ifdef __cplusplus

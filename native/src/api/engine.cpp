@@ -1,0 +1,103 @@
+#include "api/engine.h"
+
+#include <sched.h>
+
+#include <cstring>
+#include <thread>
+
+#include "api/processor.h"
+#include "api/versioned.h"
+
+namespace moba::api {
+namespace {
+
+constexpr int32_t kMostThreads = 1024;
+
+int UsableProcessors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+int32_t ChooseTarget(int32_t wanted, cpu::Target& target) {
+  if (wanted == MOBA_CPU_AUTO) {
+    target = BestTarget();
+    return MOBA_OK;
+  }
+  if (wanted < MOBA_CPU_AUTO || wanted > MOBA_CPU_NEON) {
+    return Fail(MOBA_INVALID_ARGUMENT, "options.cpu_target is %d, expected a moba_cpu_target",
+                wanted);
+  }
+  target = static_cast<cpu::Target>(wanted);
+  const char* missing = WhyUnavailable(target);
+  if (missing != nullptr) {
+    return Fail(MOBA_UNSUPPORTED, "options.cpu_target %s is not available: %s", TargetName(target),
+                missing);
+  }
+  return MOBA_OK;
+}
+
+int32_t CreateEngine(const moba_engine_options* input, moba_engine** result) {
+  moba_engine_options options;
+  if (const int32_t status = ReadStruct("options", input, options)) return status;
+  if (result == nullptr) {
+    return Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected where to put the handle");
+  }
+  if (options.backend == MOBA_BACKEND_CUDA) {
+    return Fail(MOBA_UNSUPPORTED, "options.backend is MOBA_BACKEND_CUDA: %s", kWhyNoCuda);
+  }
+  if (options.backend != MOBA_BACKEND_CPU) {
+    return Fail(MOBA_INVALID_ARGUMENT, "options.backend is %d, expected a moba_backend",
+                options.backend);
+  }
+  if (options.device_id != 0) {
+    return Fail(MOBA_INVALID_ARGUMENT, "options.device_id is %d, expected 0 for the CPU",
+                options.device_id);
+  }
+  if (options.num_threads < 0 || options.num_threads > kMostThreads) {
+    return Fail(MOBA_INVALID_ARGUMENT, "options.num_threads is %d, expected 0 to %d",
+                options.num_threads, kMostThreads);
+  }
+  auto engine = std::make_shared<Engine>();
+  if (const int32_t status = ChooseTarget(options.cpu_target, engine->target)) return status;
+  engine->kernels = cpu::CompiledKernels(engine->target);
+  engine->pool = std::make_unique<cpu::ThreadPool>(options.num_threads > 0 ? options.num_threads
+                                                                           : UsableProcessors());
+  *result = new moba_engine{std::move(engine)};
+  return MOBA_OK;
+}
+
+}  // namespace
+}  // namespace moba::api
+
+extern "C" {
+
+int32_t moba_engine_create(const moba_engine_options* options, moba_engine** engine) {
+  return moba::api::Guarded([&] { return moba::api::CreateEngine(options, engine); });
+}
+
+int32_t moba_engine_destroy(moba_engine* engine) {
+  if (engine == nullptr) return MOBA_OK;
+  if (!engine->engine->gate.Close()) {
+    return moba::api::Fail(MOBA_BUSY, "engine is in use by a run, expected it to be idle");
+  }
+  engine->engine->pool.reset();
+  delete engine;
+  return MOBA_OK;
+}
+
+int32_t moba_engine_get_info(const moba_engine* engine, moba_engine_info* info) {
+  if (engine == nullptr) {
+    return moba::api::Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
+  }
+  const moba::api::Engine& state = *engine->engine;
+  moba_engine_info value = {};
+  value.backend = MOBA_BACKEND_CPU;
+  value.cpu_target = static_cast<int32_t>(state.target);
+  value.num_threads = state.pool->num_threads();
+  std::strncpy(value.name, state.kernels->name, sizeof value.name - 1);
+  moba::api::ProcessorName(value.device, sizeof value.device);
+  return moba::api::WriteStruct("info", value, info);
+}
+
+}  // extern "C"

@@ -1,0 +1,131 @@
+#include "api/run_inputs.h"
+
+#include <iterator>
+
+namespace moba::api {
+namespace {
+
+using LongLong = long long;
+using core::Operation;
+
+int32_t ReadQueryAndKey(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+                        const Arguments& arguments, Role role, Tensors& tensors) {
+  const auto dtype = static_cast<int32_t>(shape.dtype);
+  const bool batched = shapes.q.ndim == 4;
+  if (const int32_t status =
+          ReadTensor({"q", role, dtype, batched, -1, -1, shape.num_heads, shape.head_dim}, shapes.q,
+                     arguments.q, tensors.q)) {
+    return status;
+  }
+  return ReadTensor({"k", role, dtype, batched, batched ? tensors.q.batch : -1, -1,
+                     shape.num_kv_heads, shape.head_dim},
+                    shapes.k, arguments.k, tensors.k);
+}
+
+int32_t ReadAttentionTensors(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+                             const Arguments& arguments, Tensors& tensors) {
+  const auto dtype = static_cast<int32_t>(shape.dtype);
+  const bool batched = shapes.q.ndim == 4;
+  const int64_t batch = batched ? tensors.q.batch : -1;
+  const int64_t tokens = tensors.q.tokens;
+  if (const int32_t status = ReadTensor({"v", Role::kInput, dtype, batched, batch, tensors.k.tokens,
+                                         shape.num_kv_heads, shape.head_dim_v},
+                                        shapes.v, arguments.v, tensors.v)) {
+    return status;
+  }
+  if (const int32_t status = ReadTensor(
+          {"o", Role::kOutput, dtype, batched, batch, tokens, shape.num_heads, shape.head_dim_v},
+          shapes.o, arguments.o, tensors.o)) {
+    return status;
+  }
+  if (shapes.lse.ndim == 0) return MOBA_OK;
+  return ReadTensor({"lse", Role::kOutput, MOBA_F32, batched, batch, tokens, shape.num_heads, 0},
+                    shapes.lse, arguments.lse, tensors.lse);
+}
+
+int32_t ReadSelectionTensor(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+                            const Arguments& arguments, Tensors& tensors) {
+  if (shapes.selected.ndim == 0 && arguments.operation == Operation::kAttend) return MOBA_OK;
+  const bool given = arguments.operation == Operation::kAttendSelected;
+  const bool batched = shapes.q.ndim == 4;
+  const void* data = given ? arguments.selected_in : arguments.selected_out;
+  return ReadTensor({"selected", given ? Role::kInput : Role::kOutput, MOBA_I32, batched,
+                     batched ? tensors.q.batch : -1, tensors.q.tokens, shape.num_heads, -1},
+                    shapes.selected, data, tensors.selected);
+}
+
+int32_t CheckOutputs(const Tensors& tensors, Operation operation) {
+  const bool given = operation == Operation::kAttendSelected;
+  const Tensor* const outputs[] = {&tensors.o, &tensors.lse, given ? nullptr : &tensors.selected};
+  const Tensor* const inputs[] = {&tensors.q, &tensors.k, &tensors.v,
+                                  given ? &tensors.selected : nullptr};
+  for (const Tensor* const* output = outputs; output != std::end(outputs); ++output) {
+    if (*output == nullptr) continue;
+    for (const Tensor* input : inputs) {
+      if (input == nullptr) continue;
+      if (const int32_t status = CheckApart(**output, *input)) return status;
+    }
+    for (const Tensor* const* other = output + 1; other != std::end(outputs); ++other) {
+      if (*other == nullptr) continue;
+      if (const int32_t status = CheckApart(**output, **other)) return status;
+    }
+  }
+  return MOBA_OK;
+}
+
+int32_t CheckMaximum(const char* what, int64_t value, int64_t most) {
+  if (value <= most) return MOBA_OK;
+  return Fail(MOBA_INVALID_ARGUMENT, "this run has %lld %s, expected at most the plan's %lld",
+              static_cast<LongLong>(value), what, static_cast<LongLong>(most));
+}
+
+int32_t CheckMaxima(const cpu::PlanShape& shape, const Tensors& tensors,
+                    const Sequences& sequences) {
+  if (const int32_t status =
+          CheckMaximum("query tokens", tensors.q.batch * tensors.q.tokens, shape.max_tokens_q)) {
+    return status;
+  }
+  if (const int32_t status =
+          CheckMaximum("key tokens", tensors.k.batch * tensors.k.tokens, shape.max_tokens_k)) {
+    return status;
+  }
+  return CheckMaximum("sequences", sequences.size(), shape.max_sequences);
+}
+
+int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+                      const Arguments& arguments, const Tensors& tensors, Sequences& sequences) {
+  if (const int32_t status = Sequences::Read(
+          tensors.q, tensors.k, shapes.q.ndim == 4, shapes.cu_seqlens_q, arguments.cu_seqlens_q,
+          shapes.cu_seqlens_k, arguments.cu_seqlens_k, sequences)) {
+    return status;
+  }
+  return CheckMaxima(shape, tensors, sequences);
+}
+
+}  // namespace
+
+int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+                const Arguments& arguments, Tensors& tensors, Sequences& sequences) {
+  if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kInput, tensors)) {
+    return status;
+  }
+  if (arguments.operation != Operation::kRoute) {
+    if (const int32_t status = ReadAttentionTensors(shape, shapes, arguments, tensors)) {
+      return status;
+    }
+  }
+  if (const int32_t status = ReadSelectionTensor(shape, shapes, arguments, tensors)) return status;
+  if (const int32_t status = CheckOutputs(tensors, arguments.operation)) return status;
+  return ReadSequences(shape, shapes, arguments, tensors, sequences);
+}
+
+int32_t ReadRunShapes(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+                      const Arguments& arguments, Sequences& sequences) {
+  Tensors tensors;
+  if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kShapeOnly, tensors)) {
+    return status;
+  }
+  return ReadSequences(shape, shapes, arguments, tensors, sequences);
+}
+
+}  // namespace moba::api

@@ -1,0 +1,119 @@
+#include "api/selection.h"
+
+#include <atomic>
+#include <limits>
+
+#include "core/carver.h"
+
+namespace moba::api {
+namespace {
+
+using LongLong = long long;
+
+constexpr int64_t kRowsPerTask = 1024;
+constexpr int64_t kNoFault = std::numeric_limits<int64_t>::max();
+
+class Checker {
+ public:
+  Checker(const core::Problem& problem, int64_t block_size, const core::Sequence& sequence)
+      : problem_(problem), block_size_(block_size), sequence_(sequence) {}
+
+  // Blocks up to the last one with a key that the query sees.
+  int64_t VisibleBlocks(int64_t query) const {
+    const int64_t last = sequence_.LastVisibleKey(query, problem_.options.causal);
+    return last < 0 ? 0 : last / block_size_ + 1;
+  }
+
+  int32_t Entry(int64_t query, int64_t head, int64_t place) const {
+    const core::InputRows& selected = problem_.selected_in;
+    const char* row = selected.Row(sequence_.batch, sequence_.q_begin + query, head);
+    return __atomic_load_n(reinterpret_cast<const int32_t*>(row + place * selected.channel_stride *
+                                                                      selected.element_size),
+                           __ATOMIC_RELAXED);
+  }
+
+  // First place whose entry is wrong, or -1. `count` becomes the number of selected blocks.
+  int64_t FirstFault(int64_t query, int64_t head, int64_t& count) const {
+    const int64_t visible = VisibleBlocks(query);
+    int64_t previous = -1;
+    count = 0;
+    bool ended = false;
+    for (int64_t place = 0; place < problem_.selected_width; ++place) {
+      const int64_t block = Entry(query, head, place);
+      if (block == -1) {
+        ended = true;
+        continue;
+      }
+      if (ended || block <= previous || block >= visible) return place;
+      previous = block;
+      ++count;
+    }
+    return -1;
+  }
+
+  int32_t Report(int64_t query, int64_t head, int64_t place) const {
+    const int64_t visible = VisibleBlocks(query);
+    const auto row = [&](const char* expected) {
+      return Fail(
+          MOBA_INVALID_ARGUMENT,
+          "selected[token %lld, head %lld, %lld] is %d, expected %s (%lld blocks are visible "
+          "to this query)",
+          static_cast<LongLong>(sequence_.q_begin + query), static_cast<LongLong>(head),
+          static_cast<LongLong>(place), Entry(query, head, place), expected,
+          static_cast<LongLong>(visible));
+    };
+    const int64_t block = Entry(query, head, place);
+    if (block < -1) return row("a block index or -1");
+    if (block >= visible) {
+      return row(problem_.options.causal ? "no block after the query's own block"
+                                         : "a block of the sequence");
+    }
+    return row("ascending unique block indices with -1 only at the end");
+  }
+
+ private:
+  const core::Problem& problem_;
+  const int64_t block_size_;
+  const core::Sequence& sequence_;
+};
+
+}  // namespace
+
+int32_t CheckSelection(const core::Problem& problem, int64_t block_size, core::Sequence* sequences,
+                       cpu::ThreadPool& pool) {
+  for (int64_t s = 0; s < problem.num_sequences; ++s) {
+    core::Sequence& sequence = sequences[s];
+    const Checker checker(problem, block_size, sequence);
+    std::atomic<int64_t> first_fault{kNoFault};  // (query, head), flattened
+    std::atomic<bool> holds_all{true};
+    pool.Run(core::CeilDiv(sequence.q_len, kRowsPerTask), [&](int64_t task, int) {
+      const int64_t end = std::min((task + 1) * kRowsPerTask, sequence.q_len);
+      for (int64_t query = task * kRowsPerTask; query < end; ++query) {
+        for (int64_t head = 0; head < problem.num_heads; ++head) {
+          int64_t count = 0;
+          if (checker.FirstFault(query, head, count) >= 0) {
+            const int64_t fault = query * problem.num_heads + head;
+            int64_t known = first_fault.load(std::memory_order_relaxed);
+            while (fault < known && !first_fault.compare_exchange_weak(known, fault)) {
+            }
+            return;
+          }
+          if (count != checker.VisibleBlocks(query)) {
+            holds_all.store(false, std::memory_order_relaxed);
+          }
+        }
+      }
+    });
+    if (first_fault.load() != kNoFault) {
+      const int64_t query = first_fault.load() / problem.num_heads;
+      const int64_t head = first_fault.load() % problem.num_heads;
+      int64_t count = 0;
+      const int64_t place = checker.FirstFault(query, head, count);
+      return checker.Report(query, head, std::max<int64_t>(place, 0));
+    }
+    sequence.dense = holds_all.load();
+  }
+  return MOBA_OK;
+}
+
+}  // namespace moba::api

@@ -1,0 +1,16 @@
+// Validation of a selection given by the caller.
+#pragma once
+
+#include "api/error.h"
+#include "core/problem.h"
+#include "cpu/thread_pool.h"
+
+namespace moba::api {
+
+// Checks every row of `problem.selected_in` (specification, section 2): ascending, unique, in
+// range, none after the own block when causal, -1 only at the end. Sets `dense` of each sequence
+// whose rows all hold every visible block.
+int32_t CheckSelection(const core::Problem& problem, int64_t block_size, core::Sequence* sequences,
+                       cpu::ThreadPool& pool);
+
+}  // namespace moba::api

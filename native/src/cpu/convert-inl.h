@@ -1,0 +1,102 @@
+// Rows of storage elements to float and back. Nothing beyond the row is read or written.
+#if defined(MOBA_CPU_CONVERT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBA_CPU_CONVERT_INL_H_
+#undef MOBA_CPU_CONVERT_INL_H_
+#else
+#define MOBA_CPU_CONVERT_INL_H_
+#endif
+
+#include <cstring>
+
+#include "core/dtype.h"
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+using core::DType;
+
+HWY_INLINE void WidenF16(const uint16_t* source, int64_t count, float* out) {
+  int64_t i = 0;
+#if HWY_TARGET != HWY_EMU128
+  const hn::Rebind<hwy::float16_t, F32> half;
+  for (; i + kLanes <= count; i += kLanes) {
+    const auto* from = reinterpret_cast<const hwy::float16_t*>(source + i);
+    hn::StoreU(hn::PromoteTo(kF32, hn::LoadU(half, from)), kF32, out + i);
+  }
+#endif
+  for (; i < count; ++i) out[i] = core::FloatFromF16(source[i]);
+}
+
+HWY_INLINE void WidenBF16(const uint16_t* source, int64_t count, float* out) {
+  const hn::Rebind<uint16_t, F32> half;
+  const hn::RebindToUnsigned<F32> whole;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const auto bits = hn::PromoteTo(whole, hn::LoadU(half, source + i));
+    hn::StoreU(hn::BitCast(kF32, hn::ShiftLeft<16>(bits)), kF32, out + i);
+  }
+  for (; i < count; ++i) out[i] = core::FloatFromBF16(source[i]);
+}
+
+// Writes `count` floats and zeros up to `padded`.
+HWY_INLINE void WidenRow(DType dtype, const char* source, int64_t count, int64_t padded,
+                         float* out) {
+  const auto* halves = reinterpret_cast<const uint16_t*>(source);
+  switch (dtype) {
+    case DType::kF32:
+      std::memcpy(out, source, static_cast<size_t>(count) * 4);
+      break;
+    case DType::kF16:
+      WidenF16(halves, count, out);
+      break;
+    case DType::kBF16:
+      WidenBF16(halves, count, out);
+      break;
+  }
+  for (int64_t i = count; i < padded; ++i) out[i] = 0.0f;
+}
+
+// The row as floats, readable up to the next multiple of `multiple` channels: the row itself where
+// it already is that, otherwise `widened` after filling it.
+HWY_INLINE const float* FloatRow(DType dtype, const char* source, int64_t channels,
+                                 int64_t multiple, float* widened) {
+  if (dtype == DType::kF32 && channels % multiple == 0) {
+    return reinterpret_cast<const float*>(source);
+  }
+  WidenRow(dtype, source, channels, (channels + multiple - 1) / multiple * multiple, widened);
+  return widened;
+}
+
+// One vector of floats, the first `count` of them, in storage type.
+HWY_INLINE void NarrowVector(DType dtype, V v, int64_t count, char* out) {
+  alignas(64) uint16_t halves[kLanes];
+  alignas(64) float floats[kLanes];
+  switch (dtype) {
+    case DType::kF32:
+      hn::Store(v, kF32, floats);
+      std::memcpy(out, floats, static_cast<size_t>(count) * 4);
+      return;
+    case DType::kF16:
+#if HWY_TARGET != HWY_EMU128
+      hn::Store(hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), v),
+                hn::Rebind<hwy::float16_t, F32>(), reinterpret_cast<hwy::float16_t*>(halves));
+#else
+      hn::Store(v, kF32, floats);
+      for (int64_t i = 0; i < kLanes; ++i) halves[i] = core::F16FromFloat(floats[i]);
+#endif
+      break;
+    case DType::kBF16:
+      hn::Store(v, kF32, floats);
+      for (int64_t i = 0; i < kLanes; ++i) halves[i] = core::BF16FromFloat(floats[i]);
+      break;
+  }
+  std::memcpy(out, halves, static_cast<size_t>(count) * 2);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

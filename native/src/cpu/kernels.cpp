@@ -1,0 +1,91 @@
+// Compiles the kernels for every SIMD target and finds out which of them this processor can run.
+// Highway's headers are all that is used of it: no library is linked, dispatch is the table below.
+#include "cpu/kernels.h"
+
+// Targets that no processor without a better one needs, or whose vectors have no fixed size.
+#ifndef HWY_DISABLED_TARGETS
+#define HWY_DISABLED_TARGETS \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#endif
+// The portable target runs on emulated 128-bit vectors. Highway avoids them with GCC before 12.3
+// for the sake of 16-bit high multiplication (GCC bug 106322), which is not used here.
+#ifndef HWY_BROKEN_EMU128
+#define HWY_BROKEN_EMU128 0
+#endif
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/kernels.cpp"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+
+#include "cpu/pack-inl.h"
+#include "cpu/route-inl.h"
+#include "cpu/rows-inl.h"
+#include "cpu/visit-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+static_assert(3 * kLanes <= kMaxPanelRows && kKeyTile <= kMaxKeyTile && kStepKeys % kKeyTile == 0);
+
+extern const Kernels kKernels;
+constexpr Kernels kKernels = {
+#if HWY_TARGET == HWY_AVX3
+    "cpu/avx512",
+#elif HWY_TARGET == HWY_AVX2
+    "cpu/avx2",
+#elif HWY_ARCH_ARM_A64
+    "cpu/neon",
+#else
+    "cpu/baseline",
+#endif
+    kLanes,       kKeyTile, PackKeys, PackValues, PackCentroid, Route, Visit, FinishRow, BlendRow,
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace moba::cpu {
+
+const Kernels* CompiledKernels(Target target) {
+  switch (target) {
+#if HWY_TARGETS & HWY_AVX3
+    case Target::kAvx512:
+      return &N_AVX3::kKernels;
+#endif
+#if HWY_TARGETS & HWY_AVX2
+    case Target::kAvx2:
+      return &N_AVX2::kKernels;
+#endif
+#if HWY_ARCH_ARM_A64
+    case Target::kNeon:
+      return &HWY_STATIC_DISPATCH(kKernels);
+#else
+    case Target::kBaseline:
+      return &HWY_STATIC_DISPATCH(kKernels);
+#endif
+    default:
+      return nullptr;
+  }
+}
+
+bool ProcessorSupports(Target target) {
+  switch (target) {
+#if HWY_ARCH_X86
+    case Target::kAvx512:
+      return ProcessorSupports(Target::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case Target::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") &&
+             __builtin_cpu_supports("bmi2");
+#endif
+    default:
+      return CompiledKernels(target) != nullptr;
+  }
+}
+
+}  // namespace moba::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,131 @@
+// What a SIMD target offers to the driver: a table of functions over plain structs. The kernels are
+// written once (the *-inl.h files) and compiled for every target by kernels.cpp.
+//
+// Vector lanes are queries. A panel is up to three vectors of queries side by side, stored
+// transposed: element [channel][query]. Keys and values are packed so that a register tile of
+// `key_tile` keys (or value channels) times one panel reads both operands contiguously:
+//   keys       [tile of key_tile keys][channel][key in tile]
+//   values     per key step: [tile of key_tile channels][key][channel in tile]
+//   centroids  like keys
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "core/dtype.h"
+#include "core/problem.h"
+
+namespace moba::cpu {
+
+// Keys whose scores are held at once; a panel of scores and one of queries stay within L1.
+inline constexpr int64_t kStepKeys = 128;
+// Keys summed in one chain before the result is added to the row: fp32 sums over more drift.
+inline constexpr int64_t kChunkKeys = 512;
+inline constexpr int64_t kMaxPanelRows = 48;
+inline constexpr int64_t kMaxKeyTile = 8;
+// A running maximum before any score was seen; finite, so that differences are never NaN.
+inline constexpr float kLowestMaximum = -std::numeric_limits<float>::max();
+
+// Where the query rows of one window and head lie.
+struct QueryRows {
+  const char* data;      // row 0 of the window
+  int64_t stride_bytes;  // from row to row
+  core::DType dtype;
+  int64_t head_dim;
+  int64_t first_limit;  // last visible key of row 0 within the sequence; may be negative
+  int64_t limit_step;   // 1 when causal, else 0
+};
+
+// Running softmax state of a window's rows: o is not yet divided by l; m is in
+// raw scores, before the softmax scale.
+// Where rows are met very often, sums are compensated: their rounding errors are kept beside them.
+struct RowState {
+  float* o;  // [row][o_stride]
+  float* m;
+  float* l;
+  float* o_error;  // nullptr: not compensated
+  float* l_error;
+  int64_t o_stride;  // Dv rounded up to the key tile
+};
+
+// Scratch of one thread; panel = kMaxPanelRows.
+struct PanelScratch {
+  float* queries;        // [D rounded up to 4][panel]
+  float* scores;         // [kStepKeys][panel]
+  float* output;         // [Dv rounded up to the key tile][panel]
+  float* widened;        // [panel][max(D, Dv) rounded up to 16]
+  uint64_t* candidates;  // [panel][top_k], routing only
+};
+
+// One packed chunk of at most kChunkKeys keys against the rows that selected it.
+struct ChunkVisit {
+  const float* keys;
+  const float* values;
+  const uint8_t* values_finite;  // per key step: no NaN or infinity among its values
+  int64_t first_key;             // within the sequence
+  int64_t num_keys;
+  const int32_t* rows;  // window rows, ascending
+  int64_t num_rows;
+  QueryRows query;
+  float score_scale;
+  RowState state;
+  PanelScratch scratch;
+};
+
+// Routing of one window for one head, or for all heads of a group together.
+struct RouteWindow {
+  const float* centroids;
+  int64_t num_blocks;
+  int64_t block_size;
+  int64_t num_rows;
+  QueryRows query;  // of the first head
+  int64_t head_stride_bytes;
+  int64_t num_heads;  // > 1: scores are summed
+  const core::Options* options;
+  int64_t width;      // min(top_k, num_blocks)
+  int32_t* selected;  // [row][width]
+  PanelScratch scratch;
+};
+
+// Rows of one head of the key or value tensor.
+struct SourceRows {
+  const char* data;
+  int64_t stride_bytes;
+  core::DType dtype;
+  int64_t num_rows;
+  int64_t channels;
+};
+
+struct Kernels {
+  const char* name;
+  int64_t lanes;
+  int64_t key_tile;
+
+  // Packs key rows. Rows up to the next multiple of key_tile are zero.
+  void (*pack_keys)(const SourceRows& source, float* widened, float* packed);
+  // Packs value rows, one step after the other; channels up to the next multiple of key_tile are
+  // zero. Sets finite[step].
+  void (*pack_values)(const SourceRows& source, float* widened, float* packed, uint8_t* finite);
+  // Mean of the rows (specification, section 2, rule 1) into row `index` of packed centroids.
+  // `sums` holds `channels` doubles.
+  void (*pack_centroid)(const SourceRows& source, double* sums, float* widened, float* packed,
+                        int64_t index);
+  void (*route)(const RouteWindow& window);
+  void (*visit)(const ChunkVisit& visit);
+  // o / l in the storage type, and lse, of one row. `lse` may be null.
+  void (*finish_row)(const RowState& state, int64_t row, int64_t channels, float score_scale,
+                     core::DType dtype, char* o, float* lse);
+  // o = a * weight_a + b * weight_b over one row; a side of weight 0 is not read.
+  void (*blend_row)(const char* a, float weight_a, const char* b, float weight_b, int64_t channels,
+                    core::DType dtype, char* o);
+};
+
+// Indices are those of enum moba_cpu_target.
+enum class Target : int32_t { kAuto = 0, kBaseline = 1, kAvx2 = 2, kAvx512 = 3, kNeon = 4 };
+
+// The kernels of a target, or nullptr when this build does not hold them.
+const Kernels* CompiledKernels(Target target);
+// Whether this processor can run them.
+bool ProcessorSupports(Target target);
+
+}  // namespace moba::cpu

@@ -1,0 +1,104 @@
+// Packing of keys, values and centroids into the layouts of kernels.h. Storage types are widened to
+// float here, once per key and kv head, for all query heads that share it.
+#if defined(MOBA_CPU_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBA_CPU_PACK_INL_H_
+#undef MOBA_CPU_PACK_INL_H_
+#else
+#define MOBA_CPU_PACK_INL_H_
+#endif
+
+#include <algorithm>
+
+#include "cpu/transpose-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+// rows[kKeyTile] -> packed [channel][kKeyTile]. Rows are readable up to a multiple of four
+// channels.
+HWY_INLINE void PackTile(const float* const* rows, int64_t channels, float* HWY_RESTRICT packed) {
+  for (int64_t channel = 0; channel < channels; channel += 4) {
+    const int64_t count = std::min<int64_t>(4, channels - channel);
+    for (int64_t first = 0; first < kKeyTile; first += 4) {
+      hn::Vec<F32x4> block[4];
+      MOBA_UNROLL for (int i = 0; i < 4; ++i) {
+        block[i] = hn::LoadU(kF32x4, rows[first + i] + channel);
+      }
+      TransposeBlocks(kF32x4, block);
+      for (int64_t i = 0; i < count; ++i) {
+        hn::StoreU(block[i], kF32x4, packed + (channel + i) * kKeyTile + first);
+      }
+    }
+  }
+}
+
+void PackKeys(const SourceRows& source, float* widened, float* packed) {
+  const int64_t padded = (source.channels + 3) / 4 * 4;
+  for (int64_t first = 0; first < source.num_rows; first += kKeyTile) {
+    const float* rows[kKeyTile];
+    for (int64_t i = 0; i < kKeyTile; ++i) {
+      float* scratch = widened + i * padded;
+      if (first + i < source.num_rows) {
+        rows[i] = FloatRow(source.dtype, source.data + (first + i) * source.stride_bytes,
+                           source.channels, 4, scratch);
+      } else {
+        std::fill(scratch, scratch + padded, 0.0f);
+        rows[i] = scratch;
+      }
+    }
+    PackTile(rows, source.channels, packed + first * source.channels);
+  }
+}
+
+// Copies the key's channels, tile by tile; false when one of them is NaN or infinite.
+HWY_INLINE bool PackValueRow(const float* row, int64_t padded_channels, int64_t tile_stride,
+                             float* HWY_RESTRICT packed) {
+  auto check = hn::Zero(kF32x4);
+  for (int64_t channel = 0; channel < padded_channels; channel += kKeyTile) {
+    MOBA_UNROLL for (int64_t i = 0; i < kKeyTile; i += 4) {
+      const auto value = hn::LoadU(kF32x4, row + channel + i);
+      check = hn::MulAdd(value, hn::Zero(kF32x4), check);
+      hn::StoreU(value, kF32x4, packed + i);
+    }
+    packed += tile_stride;
+  }
+  return hn::AllTrue(kF32x4, hn::Eq(check, check));
+}
+
+void PackValues(const SourceRows& source, float* widened, float* packed, uint8_t* finite) {
+  const int64_t padded = (source.channels + kKeyTile - 1) / kKeyTile * kKeyTile;
+  for (int64_t first = 0; first < source.num_rows; first += kStepKeys) {
+    const int64_t num_keys = std::min(kStepKeys, source.num_rows - first);
+    bool all_finite = true;
+    for (int64_t key = 0; key < num_keys; ++key) {
+      const char* data = source.data + (first + key) * source.stride_bytes;
+      const float* row = FloatRow(source.dtype, data, source.channels, kKeyTile, widened);
+      all_finite &=
+          PackValueRow(row, padded, num_keys * kKeyTile, packed + first * padded + key * kKeyTile);
+    }
+    *finite++ = all_finite;
+  }
+}
+
+void PackCentroid(const SourceRows& source, double* sums, float* widened, float* packed,
+                  int64_t index) {
+  const int64_t channels = source.channels;
+  std::fill(sums, sums + channels, 0.0);
+  for (int64_t row = 0; row < source.num_rows; ++row) {
+    const float* key =
+        FloatRow(source.dtype, source.data + row * source.stride_bytes, channels, 1, widened);
+    for (int64_t c = 0; c < channels; ++c) sums[c] += static_cast<double>(key[c]);
+  }
+  float* out = packed + index / kKeyTile * kKeyTile * channels + index % kKeyTile;
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto mean = static_cast<float>(sums[c] / static_cast<double>(source.num_rows));
+    out[c * kKeyTile] = core::RoundTo(source.dtype, mean);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

@@ -1,0 +1,121 @@
+#include "cpu/plan.h"
+
+#include <algorithm>
+
+namespace moba::cpu {
+namespace {
+
+using core::CeilDiv;
+using core::RoundUp;
+
+// Tokens packed per wave: enough tasks for all threads on short inputs, little memory on long ones.
+constexpr int64_t kWaveTokens = 32 * 1024;
+// Merges of a row beyond which fp32 sums drift measurably.
+constexpr int64_t kMostPlainMerges = 64;
+constexpr int64_t kDenseWindowRows = 512;
+constexpr int64_t kLeastWindowRows = 1024;
+constexpr int64_t kMostWindowRows = 8192;
+constexpr int64_t kMostWindowEntries = int64_t{1} << 22;
+constexpr int64_t kTasksPerThread = 6;
+
+// Rows of a window. Larger ones fill the panels of sparse blocks better, but leave fewer tasks.
+int64_t WindowRows(const PlanShape& shape, int64_t most_blocks, int64_t width, int num_threads,
+                   int64_t wave_heads, int64_t panel_rows) {
+  int64_t rows = kDenseWindowRows;
+  int64_t least = 2 * panel_rows;
+  if (shape.block_size > 0 && width < most_blocks) {
+    rows = std::clamp(4 * panel_rows * most_blocks / std::max<int64_t>(width, 1), kLeastWindowRows,
+                      kMostWindowRows);
+    least = kLeastWindowRows;
+  }
+  const int64_t shared_rows =
+      CeilDiv(shape.max_tokens_q * wave_heads, kTasksPerThread * num_threads);
+  rows = std::min(rows, std::max(shared_rows, least));
+  rows = std::min(rows, kMostWindowEntries / std::max<int64_t>(width, 1));
+  rows = std::min(rows, shape.max_tokens_q);
+  return std::max(RoundUp(rows, panel_rows), panel_rows);
+}
+
+}  // namespace
+
+Plan::Plan(const PlanShape& plan_shape, const Kernels& plan_kernels, int threads)
+    : shape(plan_shape), kernels(&plan_kernels), num_threads(threads) {
+  const int64_t tile = kernels->key_tile;
+  const int64_t tokens = shape.max_tokens_k;
+  const int64_t sequences = std::min(shape.max_sequences, tokens);
+  const int64_t block = shape.block_size > 0 ? shape.block_size : std::max<int64_t>(tokens, 1);
+  const int64_t blocks = std::min(tokens, tokens / block + sequences);
+
+  most_blocks = CeilDiv(tokens, block);
+  widest_selection = shape.block_size > 0
+                         ? std::min(std::max(shape.options.top_k, shape.max_selected), most_blocks)
+                         : 0;
+  value_stride = RoundUp(shape.head_dim_v, tile);
+  packed_keys = std::min(tile * tokens, tokens + (tile - 1) * blocks);
+  packed_centroids = std::min(tile * blocks, blocks + (tile - 1) * sequences);
+  key_steps = std::min(tokens, tokens / kStepKeys + blocks);
+
+  wave_kv_heads = std::clamp<int64_t>(CeilDiv(kWaveTokens, std::max<int64_t>(tokens, 1)), 1,
+                                      shape.num_kv_heads);
+  const int64_t wave_heads = wave_kv_heads * (shape.num_heads / shape.num_kv_heads);
+  window_rows =
+      WindowRows(shape, most_blocks, widest_selection, num_threads, wave_heads, 3 * kernels->lanes);
+}
+
+PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
+  PackedBuffers packed;
+  packed.keys = carver.Take<float>(wave_kv_heads * packed_keys * shape.head_dim);
+  packed.values = carver.Take<float>(wave_kv_heads * shape.max_tokens_k * value_stride);
+  packed.centroids = carver.Take<float>(
+      shape.block_size > 0 ? wave_kv_heads * packed_centroids * shape.head_dim : 0);
+  packed.values_finite = carver.Take<uint8_t>(wave_kv_heads * key_steps);
+  return packed;
+}
+
+ThreadScratch Plan::CarveThread(core::Carver& carver) const {
+  const int64_t rows = window_rows;
+  ThreadScratch scratch;
+  scratch.state.o_stride = value_stride;
+  scratch.state.o = carver.Take<float>(rows * value_stride + kMaxPanelRows);
+  scratch.state.m = carver.Take<float>(rows);
+  scratch.state.l = carver.Take<float>(rows);
+  const int64_t sparse_merges =
+      widest_selection * CeilDiv(std::max<int64_t>(shape.block_size, 1), kChunkKeys);
+  const int64_t most_merges = std::max(CeilDiv(shape.max_tokens_k, kChunkKeys), sparse_merges);
+  const bool compensated = most_merges > kMostPlainMerges;
+  scratch.state.o_error = carver.Take<float>(compensated ? rows * value_stride + kMaxPanelRows : 0);
+  scratch.state.l_error = carver.Take<float>(compensated ? rows : 0);
+  scratch.selected = carver.Take<int32_t>(rows * widest_selection);
+  scratch.identity = carver.Take<int32_t>(rows);
+  scratch.list_begin = carver.Take<int64_t>(most_blocks + 2);
+  scratch.list_rows = carver.Take<int32_t>(rows * widest_selection);
+  scratch.sums = carver.Take<double>(shape.head_dim);
+  scratch.panel.queries = carver.Take<float>(RoundUp(shape.head_dim, 4) * kMaxPanelRows);
+  scratch.panel.scores = carver.Take<float>(kStepKeys * kMaxPanelRows);
+  scratch.panel.output = carver.Take<float>(value_stride * kMaxPanelRows);
+  scratch.panel.widened =
+      carver.Take<float>(kMaxPanelRows * RoundUp(std::max(shape.head_dim, shape.head_dim_v), 16));
+  scratch.panel.candidates = carver.Take<uint64_t>(kMaxPanelRows * widest_selection);
+  return scratch;
+}
+
+core::Sequence* Plan::CarveSequences(core::Carver& carver) const {
+  return carver.Take<core::Sequence>(shape.max_sequences);
+}
+
+int64_t Plan::WorkspaceBytes() const {
+  core::Carver carver(nullptr);
+  CarveSequences(carver);
+  CarvePacked(carver);
+  for (int thread = 0; thread < num_threads; ++thread) CarveThread(carver);
+  return carver.used();
+}
+
+bool Plan::Compensates(const core::Sequence& sequence, int64_t width) {
+  const int64_t merges =
+      sequence.dense ? CeilDiv(sequence.k_len, kChunkKeys)
+                     : width * CeilDiv(std::min(sequence.block_size, sequence.k_len), kChunkKeys);
+  return merges > kMostPlainMerges;
+}
+
+}  // namespace moba::cpu

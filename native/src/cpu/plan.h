@@ -1,0 +1,78 @@
+// How one kind of run is cut into pieces on the CPU, and how much memory that takes. Immutable.
+//
+// A run goes through the kv heads in waves. Of each wave first keys, values and centroids are
+// packed, then windows of queries are routed and attended to, one task per (head, window). Nothing
+// of this cutting shows in the results.
+#pragma once
+
+#include <cstdint>
+
+#include "core/carver.h"
+#include "core/problem.h"
+#include "cpu/kernels.h"
+
+namespace moba::cpu {
+
+// What a plan is made from; validated by the caller.
+struct PlanShape {
+  core::DType dtype;
+  int64_t num_heads;
+  int64_t num_kv_heads;
+  int64_t head_dim;
+  int64_t head_dim_v;
+  int64_t max_tokens_q;
+  int64_t max_tokens_k;
+  int64_t max_sequences;
+  int64_t max_selected;
+  int64_t block_size;  // 0: full attention
+  core::Options options;
+};
+
+// Packed keys, values and centroids of one wave.
+struct PackedBuffers {
+  float* keys;
+  float* values;
+  float* centroids;
+  uint8_t* values_finite;
+};
+
+// Memory of one thread.
+struct ThreadScratch {
+  RowState state;
+  int32_t* selected;    // [window row][width]
+  int32_t* identity;    // 0, 1, 2, ...: the row list of dense windows
+  int64_t* list_begin;  // [blocks + 2]
+  int32_t* list_rows;
+  double* sums;
+  PanelScratch panel;
+};
+
+struct Plan {
+  Plan(const PlanShape& shape, const Kernels& kernels, int num_threads);
+
+  PlanShape shape;
+  const Kernels* kernels;
+  int num_threads;
+
+  int64_t window_rows;    // W
+  int64_t wave_kv_heads;  // kv heads packed at once
+  int64_t value_stride;   // Dv rounded up to the key tile
+
+  // Per kv head.
+  int64_t packed_keys;  // padded to key tiles
+  int64_t packed_centroids;
+  int64_t key_steps;
+
+  int64_t widest_selection;  // of one row
+  int64_t most_blocks;       // of one sequence
+
+  PackedBuffers CarvePacked(core::Carver& carver) const;
+  ThreadScratch CarveThread(core::Carver& carver) const;
+  core::Sequence* CarveSequences(core::Carver& carver) const;
+  int64_t WorkspaceBytes() const;
+
+  // Whether a sequence's rows are met so often that their sums are compensated.
+  static bool Compensates(const core::Sequence& sequence, int64_t width);
+};
+
+}  // namespace moba::cpu

@@ -1,0 +1,188 @@
+#include "cpu/run.h"
+
+#include <algorithm>
+
+#include "cpu/window.h"
+
+namespace moba::cpu {
+namespace {
+
+using core::CeilDiv;
+using core::Operation;
+using core::RoundUp;
+using core::Sequence;
+
+struct Totals {
+  int64_t pack_tasks = 0;  // per kv head
+  int64_t windows = 0;     // per head
+};
+
+// Blocks of one packing task: as many as make up a chunk.
+int64_t BlocksPerPackTask(const Sequence& sequence) {
+  return std::max<int64_t>(1, kChunkKeys / std::max<int64_t>(1, sequence.block_size));
+}
+
+// Decides how each sequence is attended to and gives it its places in the packed buffers.
+Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* sequences) {
+  Totals totals;
+  Sequence next = {};
+  const int64_t block_size = plan.shape.block_size;
+  for (int64_t s = 0; s < problem.num_sequences; ++s) {
+    Sequence& sequence = sequences[s];
+    const int64_t blocks = block_size == 0 ? 1 : CeilDiv(sequence.k_len, block_size);
+    if (problem.operation == Operation::kAttend) {
+      sequence.dense = block_size == 0 || problem.options.top_k >= blocks;
+    } else if (problem.operation == Operation::kRoute) {
+      sequence.dense = false;
+    }
+    sequence.block_size = sequence.dense ? std::max<int64_t>(sequence.k_len, 1) : block_size;
+    sequence.num_blocks = CeilDiv(sequence.k_len, sequence.block_size);
+    sequence.key_offset = next.key_offset;
+    sequence.value_offset = next.value_offset;
+    sequence.centroid_offset = next.centroid_offset;
+    sequence.step_offset = next.step_offset;
+    sequence.pack_offset = next.pack_offset;
+    sequence.window_offset = next.window_offset;
+
+    const int64_t tile = plan.kernels->key_tile;
+    if (sequence.num_blocks > 0) {
+      const int64_t full_blocks = sequence.num_blocks - 1;
+      const int64_t tail = sequence.BlockLength(full_blocks);
+      next.key_offset += full_blocks * RoundUp(sequence.block_size, tile) + RoundUp(tail, tile);
+      next.step_offset +=
+          full_blocks * CeilDiv(sequence.block_size, kStepKeys) + CeilDiv(tail, kStepKeys);
+      next.centroid_offset += sequence.dense ? 0 : RoundUp(sequence.num_blocks, tile);
+      next.pack_offset += sequence.dense
+                              ? CeilDiv(sequence.k_len, kChunkKeys)
+                              : CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
+    }
+    next.value_offset += sequence.k_len;
+    next.window_offset += CeilDiv(sequence.q_len, plan.window_rows);
+  }
+  totals.pack_tasks = next.pack_offset;
+  totals.windows = next.window_offset;
+  return totals;
+}
+
+// The last sequence whose `offset` is not beyond `index`: the one that holds this task.
+const Sequence& FindSequence(const core::Problem& problem, int64_t Sequence::*offset,
+                             int64_t index) {
+  const Sequence* end = problem.sequences + problem.num_sequences;
+  return *(std::upper_bound(problem.sequences, end, index,
+                            [offset](int64_t i, const Sequence& s) { return i < s.*offset; }) -
+           1);
+}
+
+class Packer {
+ public:
+  Packer(const Plan& plan, const core::Problem& problem, const PackedBuffers& packed)
+      : plan_(plan), problem_(problem), packed_(packed) {}
+
+  // Packs one task's blocks (or one chunk of a dense sequence) of a kv head.
+  void Pack(const PackedBuffers& head, int64_t kv_head, int64_t task,
+            const ThreadScratch& scratch) const {
+    const Sequence& sequence = FindSequence(problem_, &Sequence::pack_offset, task);
+    const int64_t index = task - sequence.pack_offset;
+    if (sequence.dense) {
+      const int64_t first = index * kChunkKeys;
+      PackRange(head, kv_head, sequence, 0, first, std::min(kChunkKeys, sequence.k_len - first),
+                scratch);
+      return;
+    }
+    const int64_t per_task = BlocksPerPackTask(sequence);
+    const int64_t end = std::min((index + 1) * per_task, sequence.num_blocks);
+    for (int64_t block = index * per_task; block < end; ++block) {
+      const int64_t length = sequence.BlockLength(block);
+      if (problem_.operation != Operation::kRoute) {
+        PackRange(head, kv_head, sequence, block, 0, length, scratch);
+      }
+      if (problem_.operation != Operation::kAttendSelected) {
+        plan_.kernels->pack_centroid(Rows(problem_.k, kv_head, sequence,
+                                          block * sequence.block_size, length, problem_.head_dim),
+                                     scratch.sums, scratch.panel.widened,
+                                     head.centroids + sequence.centroid_offset * problem_.head_dim,
+                                     block);
+      }
+    }
+  }
+
+  PackedBuffers Head(int64_t index) const {
+    PackedBuffers head = packed_;
+    head.keys += index * plan_.packed_keys * problem_.head_dim;
+    head.values += index * plan_.shape.max_tokens_k * plan_.value_stride;
+    head.centroids += index * plan_.packed_centroids * problem_.head_dim;
+    head.values_finite += index * plan_.key_steps;
+    return head;
+  }
+
+ private:
+  SourceRows Rows(const core::InputRows& view, int64_t kv_head, const Sequence& sequence,
+                  int64_t first_key, int64_t num_keys, int64_t channels) const {
+    return {view.Row(sequence.batch, sequence.k_begin + first_key, kv_head),
+            view.token_stride * view.element_size, problem_.dtype, num_keys, channels};
+  }
+
+  // Keys [first, first + count) of a block; first is a multiple of the step.
+  void PackRange(const PackedBuffers& head, int64_t kv_head, const Sequence& sequence,
+                 int64_t block, int64_t first, int64_t count, const ThreadScratch& scratch) const {
+    const PackedBlock at(plan_, head, sequence, block, first);
+    const int64_t key = block * sequence.block_size + first;
+    plan_.kernels->pack_keys(Rows(problem_.k, kv_head, sequence, key, count, problem_.head_dim),
+                             scratch.panel.widened, at.keys);
+    plan_.kernels->pack_values(Rows(problem_.v, kv_head, sequence, key, count, problem_.head_dim_v),
+                               scratch.panel.widened, at.values, at.values_finite);
+  }
+
+  const Plan& plan_;
+  const core::Problem& problem_;
+  const PackedBuffers packed_;
+};
+
+}  // namespace
+
+bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, ThreadPool& pool,
+         void* workspace, const core::Control& control) {
+  core::Carver carver(workspace);
+  plan.CarveSequences(carver);
+  const Packer packer(plan, problem, plan.CarvePacked(carver));
+  core::Carver measure(nullptr);
+  plan.CarveThread(measure);
+  char* const threads_begin = carver.Take<char>(0);
+  const auto scratch_of = [&](int thread) {
+    core::Carver own(threads_begin + thread * measure.used());
+    return plan.CarveThread(own);
+  };
+
+  const Totals totals = PlaceSequences(plan, problem, sequences);
+  // A group that routes together is one task, otherwise each head is one.
+  const int64_t task_heads = problem.options.per_group ? problem.GroupSize() : 1;
+  const int64_t tasks_per_kv_head = problem.GroupSize() / task_heads;
+  control.Begin(problem.num_kv_heads * (totals.pack_tasks + totals.windows * tasks_per_kv_head));
+
+  for (int64_t kv0 = 0; kv0 < problem.num_kv_heads; kv0 += plan.wave_kv_heads) {
+    const int64_t kv_heads = std::min(plan.wave_kv_heads, problem.num_kv_heads - kv0);
+    pool.Run(kv_heads * totals.pack_tasks, [&](int64_t task, int thread) {
+      if (control.Cancelled()) return;
+      const int64_t kv = task / totals.pack_tasks;
+      packer.Pack(packer.Head(kv), kv0 + kv, task % totals.pack_tasks, scratch_of(thread));
+      control.Advance(1);
+    });
+    // Late windows see most keys: the largest tasks go first.
+    const int64_t wave_tasks = kv_heads * tasks_per_kv_head;
+    pool.Run(wave_tasks * totals.windows, [&](int64_t task, int thread) {
+      if (control.Cancelled()) return;
+      const int64_t index = totals.windows - 1 - task / wave_tasks;
+      const int64_t kv = task % wave_tasks / tasks_per_kv_head;
+      const int64_t first_head =
+          (kv0 + kv) * problem.GroupSize() + task % tasks_per_kv_head * task_heads;
+      const Sequence& sequence = FindSequence(problem, &Sequence::window_offset, index);
+      const int64_t first_row = (index - sequence.window_offset) * plan.window_rows;
+      const Window window(plan, problem, sequence, packer.Head(kv), scratch_of(thread), first_row);
+      window.Run(first_head, task_heads, control);
+      control.Advance(1);
+    });
+  }
+  return !control.Cancelled();
+}
+
+}  // namespace moba::cpu

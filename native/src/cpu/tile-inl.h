@@ -1,0 +1,136 @@
+// The micro-kernel: a register tile of kKeyTile rows times kVectors vectors of queries,
+//     C[row][query] (+)= sum_n A[n][row] * B[n][query],
+// used for scores (rows are keys, n runs over channels, B is the panel of queries) and for values
+// (rows are value channels, n runs over keys, B is the panel of probabilities).
+// A is packed [n][kKeyTile] and broadcast, B is [n][kVectors * kLanes]. Per n: kKeyTile broadcasts
+// and kVectors loads feed kKeyTile * kVectors multiplications (7 for 12, 11 for 24).
+//
+// The functions are kept out of line: inlined into their callers GCC 12 spills the accumulators.
+#if defined(MOBA_CPU_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBA_CPU_TILE_INL_H_
+#undef MOBA_CPU_TILE_INL_H_
+#else
+#define MOBA_CPU_TILE_INL_H_
+#endif
+
+#include <limits>
+
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+template <int kVectors>
+struct Tile {
+  V c[kKeyTile][kVectors];
+
+  HWY_INLINE void Zero() {
+    MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) c[r][v] = hn::Zero(kF32);
+    }
+  }
+
+  HWY_INLINE void Accumulate(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, int64_t n) {
+    for (int64_t i = 0; i < n; ++i, a += kKeyTile, b += kVectors * kLanes) {
+      V operand[kVectors];
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+        operand[v] = hn::Load(kF32, b + v * kLanes);
+        KeepInRegister(operand[v]);
+      }
+      MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
+        const V broadcast = hn::Set(kF32, a[r]);
+        MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+          c[r][v] = hn::MulAdd(broadcast, operand[v], c[r][v]);
+        }
+      }
+    }
+  }
+
+  HWY_INLINE void Store(float* out) const {
+    MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+        hn::Store(c[r][v], kF32, out + (r * kVectors + v) * kLanes);
+      }
+    }
+  }
+};
+
+// Scores of one tile of keys; maxima[query] becomes the larger of itself and the new scores.
+// When kMasked, a key beyond limits[query] gets -inf and takes no part in the maximum.
+template <int kVectors, bool kMasked>
+HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT keys, const float* HWY_RESTRICT queries,
+                            int64_t channels, int32_t first_key, const int32_t* limits,
+                            float* HWY_RESTRICT scores, float* HWY_RESTRICT maxima) {
+  Tile<kVectors> tile;
+  tile.Zero();
+  tile.Accumulate(keys, queries, channels);
+  if constexpr (kMasked) {
+    const V hidden = hn::Set(kF32, -std::numeric_limits<float>::infinity());
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      const auto limit = hn::Load(kI32, limits + v * kLanes);
+      MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
+        const auto beyond = hn::Lt(limit, hn::Set(kI32, first_key + static_cast<int32_t>(r)));
+        tile.c[r][v] = hn::IfThenElse(hn::RebindMask(kF32, beyond), hidden, tile.c[r][v]);
+      }
+    }
+  }
+  tile.Store(scores);
+  MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+    V maximum = hn::Load(kF32, maxima + v * kLanes);
+    MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) maximum = hn::Max(maximum, tile.c[r][v]);
+    hn::Store(maximum, kF32, maxima + v * kLanes);
+  }
+}
+
+// One tile of value channels over the keys of a step. The first step of a chunk writes the output,
+// later ones add to it after scaling it by correction[query].
+template <int kVectors, bool kFirst>
+HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT values,
+                            const float* HWY_RESTRICT probabilities, int64_t num_keys,
+                            const float* HWY_RESTRICT correction, float* HWY_RESTRICT output) {
+  Tile<kVectors> tile;
+  if constexpr (kFirst) {
+    tile.Zero();
+  } else {
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      const V factor = hn::Load(kF32, correction + v * kLanes);
+      MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
+        const V old = hn::Load(kF32, output + (r * kVectors + v) * kLanes);
+        tile.c[r][v] = hn::Mul(old, factor);
+      }
+    }
+  }
+  tile.Accumulate(values, probabilities, num_keys);
+  tile.Store(output);
+}
+
+// ValueTile for a step in which some pair is masked and some value is NaN or infinite: a masked
+// pair must not contribute 0 * NaN. Adds up in the same order, so finite rows keep their bits.
+template <int kVectors>
+HWY_NOINLINE void GuardedValueTile(const float* HWY_RESTRICT values,
+                                   const float* HWY_RESTRICT probabilities, int64_t num_keys,
+                                   bool first, const float* correction, const int32_t* limits,
+                                   float* HWY_RESTRICT output) {
+  for (int v = 0; v < kVectors; ++v) {
+    const auto limit = hn::Load(kI32, limits + v * kLanes);
+    const V factor = hn::Load(kF32, correction + v * kLanes);
+    for (int64_t r = 0; r < kKeyTile; ++r) {
+      float* out = output + (r * kVectors + v) * kLanes;
+      V sum = first ? hn::Zero(kF32) : hn::Mul(hn::Load(kF32, out), factor);
+      for (int64_t key = 0; key < num_keys; ++key) {
+        const auto beyond = hn::Lt(limit, hn::Set(kI32, static_cast<int32_t>(key)));
+        const V p = hn::Load(kF32, probabilities + (key * kVectors + v) * kLanes);
+        const V added = hn::MulAdd(hn::Set(kF32, values[key * kKeyTile + r]), p, sum);
+        sum = hn::IfThenElse(hn::RebindMask(kF32, beyond), sum, added);
+      }
+      hn::Store(sum, kF32, out);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

@@ -1,0 +1,75 @@
+// The vector type all kernels share, and the few operations Highway leaves open.
+#if defined(MOBA_CPU_VECTOR_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBA_CPU_VECTOR_INL_H_
+#undef MOBA_CPU_VECTOR_INL_H_
+#else
+#define MOBA_CPU_VECTOR_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+#ifndef MOBA_UNROLL
+// Register tiles are arrays of vectors: a loop over one must be unrolled, or the array stays in
+// memory.
+#define MOBA_UNROLL _Pragma("GCC unroll 8")
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = HWY_CAPPED(float, 16);
+using I32 = hn::RebindToSigned<F32>;
+using V = hn::Vec<F32>;
+inline constexpr F32 kF32{};
+inline constexpr I32 kI32{};
+inline constexpr int64_t kLanes = HWY_MIN(16, HWY_LANES(float));
+
+// Keys (or value channels) per register tile. With three vectors of queries beside it the
+// accumulators fill the registers: 4 x 3 of 16, 8 x 3 of 32.
+#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
+inline constexpr int64_t kKeyTile = 8;
+#else
+inline constexpr int64_t kKeyTile = 4;
+#endif
+
+// Keeps a loaded operand in its register. Without it GCC reloads it for each multiplication.
+HWY_INLINE void KeepInRegister(V& v) {
+#if HWY_TARGET == HWY_AVX2
+  asm("" : "+x"(v.raw));
+#elif HWY_TARGET == HWY_AVX3
+  asm("" : "+v"(v.raw));
+#elif HWY_ARCH_ARM_A64
+  asm("" : "+w"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
+// 2^x for x <= 0 (a hair above is fine). Degree 5 minimax polynomial on [-1/2, 1/2], relative error
+// 1.5e-7. Below 2^-126 the result is exactly 0, so is that of -inf; NaN stays NaN.
+HWY_INLINE V Exp2(V x) {
+  // Adding 1.5 * 2^23 rounds x to an integer in the low mantissa bits; 127 more is the exponent
+  // bias.
+  const V magic = hn::Set(kF32, 12582912.0f + 127.0f);
+  const V shifted = hn::Add(x, magic);
+  const V fraction = hn::Sub(x, hn::Sub(shifted, magic));
+  V p = hn::Set(kF32, 1.3276472454890609e-3f);
+  p = hn::MulAdd(p, fraction, hn::Set(kF32, 9.675540961325169e-3f));
+  p = hn::MulAdd(p, fraction, hn::Set(kF32, 5.550713092088699e-2f));
+  p = hn::MulAdd(p, fraction, hn::Set(kF32, 2.4022120237350464e-1f));
+  p = hn::MulAdd(p, fraction, hn::Set(kF32, 6.931469440460205e-1f));
+  p = hn::MulAdd(p, fraction, hn::Set(kF32, 1.0f));
+  const V power = hn::BitCast(kF32, hn::ShiftLeft<23>(hn::BitCast(kI32, shifted)));
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(kF32, -126.0f)), hn::Mul(p, power));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

@@ -1,0 +1,200 @@
+#include "cpu/window.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/block_lists.h"
+
+namespace moba::cpu {
+
+using core::CeilDiv;
+using core::Operation;
+using core::RoundUp;
+
+PackedBlock::PackedBlock(const Plan& plan, const PackedBuffers& head,
+                         const core::Sequence& sequence, int64_t block, int64_t first) {
+  const int64_t key =
+      sequence.key_offset + block * RoundUp(sequence.block_size, plan.kernels->key_tile) + first;
+  const int64_t value = sequence.value_offset + block * sequence.block_size + first;
+  const int64_t step =
+      sequence.step_offset + block * CeilDiv(sequence.block_size, kStepKeys) + first / kStepKeys;
+  keys = head.keys + key * plan.shape.head_dim;
+  values = head.values + value * plan.value_stride;
+  values_finite = head.values_finite + step;
+}
+
+Window::Window(const Plan& plan, const core::Problem& problem, const core::Sequence& sequence,
+               const PackedBuffers& packed, const ThreadScratch& scratch, int64_t first_row)
+    : plan_(plan),
+      problem_(problem),
+      sequence_(sequence),
+      packed_(packed),
+      scratch_(scratch),
+      first_row_(first_row),
+      num_rows_(std::min(plan.window_rows, sequence.q_len - first_row)),
+      width_(sequence.dense
+                 ? 0
+                 : std::min(problem.operation == Operation::kAttendSelected ? problem.selected_width
+                                                                            : problem.options.top_k,
+                            sequence.num_blocks)) {
+  if (!Plan::Compensates(sequence, width_)) {
+    scratch_.state.o_error = nullptr;
+    scratch_.state.l_error = nullptr;
+  }
+}
+
+void Window::Run(int64_t first_head, int64_t num_heads, const core::Control& control) const {
+  if (problem_.operation != Operation::kAttendSelected && !sequence_.dense) {
+    Route(first_head, num_heads);
+  }
+  for (int64_t head = first_head; head < first_head + num_heads; ++head) {
+    if (problem_.operation == Operation::kAttendSelected && !sequence_.dense) ReadSelection(head);
+    if (problem_.selected_out) {
+      sequence_.dense ? WriteFullSelection(head) : WriteSelection(head);
+    }
+    if (problem_.operation == Operation::kRoute) continue;
+    Attend(head, control);
+    if (control.Cancelled()) return;
+    Finish(head);
+  }
+}
+
+QueryRows Window::Queries(int64_t head) const {
+  const bool causal = problem_.options.causal;
+  return {problem_.q.Row(sequence_.batch, sequence_.q_begin + first_row_, head),
+          problem_.q.token_stride * problem_.q.element_size,
+          problem_.dtype,
+          problem_.head_dim,
+          sequence_.LastVisibleKey(first_row_, causal),
+          causal ? 1 : 0};
+}
+
+void Window::Route(int64_t first_head, int64_t num_heads) const {
+  RouteWindow window;
+  window.centroids = packed_.centroids + sequence_.centroid_offset * problem_.head_dim;
+  window.num_blocks = sequence_.num_blocks;
+  window.block_size = sequence_.block_size;
+  window.num_rows = num_rows_;
+  window.query = Queries(first_head);
+  window.head_stride_bytes = problem_.q.head_stride * problem_.q.element_size;
+  window.num_heads = num_heads;
+  window.options = &problem_.options;
+  window.width = width_;
+  window.selected = scratch_.selected;
+  window.scratch = scratch_.panel;
+  plan_.kernels->route(window);
+}
+
+// Copies the given selection. It was validated, but belongs to the caller, who may have written to
+// it since: what would lead outside the sequence ends the row.
+void Window::ReadSelection(int64_t head) const {
+  const core::InputRows& source = problem_.selected_in;
+  for (int64_t i = 0; i < num_rows_; ++i) {
+    const char* row = source.Row(sequence_.batch, sequence_.q_begin + first_row_ + i, head);
+    int32_t* out = scratch_.selected + i * width_;
+    int32_t previous = -1;
+    for (int64_t c = 0; c < width_; ++c) {
+      const int32_t block =
+          *reinterpret_cast<const int32_t*>(row + c * source.channel_stride * source.element_size);
+      const bool valid = block > previous && block < sequence_.num_blocks;
+      out[c] = valid ? block : -1;
+      if (!valid) {
+        std::fill(out + c, out + width_, -1);
+        break;
+      }
+      previous = block;
+    }
+  }
+}
+
+void Window::WriteSelection(int64_t head) const {
+  const core::OutputRows& target = problem_.selected_out;
+  for (int64_t i = 0; i < num_rows_; ++i) {
+    char* row = target.Row(sequence_.batch, sequence_.q_begin + first_row_ + i, head);
+    const int32_t* selected = scratch_.selected + i * width_;
+    for (int64_t c = 0; c < problem_.selected_width; ++c) {
+      *reinterpret_cast<int32_t*>(row + c * target.channel_stride * target.element_size) =
+          c < width_ ? selected[c] : -1;
+    }
+  }
+}
+
+// The selection of a sequence that is attended to in full: every block up to the last visible key.
+void Window::WriteFullSelection(int64_t head) const {
+  const core::OutputRows& target = problem_.selected_out;
+  for (int64_t i = 0; i < num_rows_; ++i) {
+    const int64_t last = sequence_.LastVisibleKey(first_row_ + i, problem_.options.causal);
+    const int64_t blocks = last < 0 ? 0 : last / plan_.shape.block_size + 1;
+    char* row = target.Row(sequence_.batch, sequence_.q_begin + first_row_ + i, head);
+    for (int64_t c = 0; c < problem_.selected_width; ++c) {
+      *reinterpret_cast<int32_t*>(row + c * target.channel_stride * target.element_size) =
+          c < blocks ? static_cast<int32_t>(c) : -1;
+    }
+  }
+}
+
+void Window::Attend(int64_t head, const core::Control& control) const {
+  const RowState& state = scratch_.state;
+  std::fill(state.o, state.o + num_rows_ * state.o_stride, 0.0f);
+  std::fill(state.m, state.m + num_rows_, kLowestMaximum);
+  std::fill(state.l, state.l + num_rows_, 0.0f);
+  if (state.o_error != nullptr) {
+    std::fill(state.o_error, state.o_error + num_rows_ * state.o_stride, 0.0f);
+    std::fill(state.l_error, state.l_error + num_rows_, 0.0f);
+  }
+
+  ChunkVisit visit = {};
+  visit.query = Queries(head);
+  visit.score_scale = problem_.options.score_scale;
+  visit.state = state;
+  visit.scratch = scratch_.panel;
+  if (sequence_.dense) {
+    std::iota(scratch_.identity, scratch_.identity + num_rows_, 0);
+    if (sequence_.num_blocks > 0) VisitBlock(visit, 0, scratch_.identity, num_rows_, control);
+    return;
+  }
+  core::BlockLists lists = {scratch_.list_begin, scratch_.list_rows};
+  lists.Build(scratch_.selected, num_rows_, width_, sequence_.num_blocks);
+  for (int64_t block = 0; block < sequence_.num_blocks; ++block) {
+    const int64_t begin = lists.begin[block];
+    VisitBlock(visit, block, lists.rows + begin, lists.begin[block + 1] - begin, control);
+  }
+}
+
+void Window::VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
+                        const core::Control& control) const {
+  const int32_t* const end = rows + num_rows;
+  const int64_t length = sequence_.BlockLength(block);
+  for (int64_t first = 0; first < length; first += kChunkKeys) {
+    visit.first_key = block * sequence_.block_size + first;
+    visit.num_keys = std::min(kChunkKeys, length - first);
+    if (problem_.options.causal) {
+      // Rows before the chunk do not see it.
+      const int64_t first_seeing = visit.first_key - visit.query.first_limit;
+      rows = std::lower_bound(rows, end, first_seeing,
+                              [](int32_t row, int64_t seeing) { return row < seeing; });
+    }
+    if (rows == end || control.Cancelled()) return;
+    const PackedBlock packed(plan_, packed_, sequence_, block, first);
+    visit.keys = packed.keys;
+    visit.values = packed.values;
+    visit.values_finite = packed.values_finite;
+    visit.rows = rows;
+    visit.num_rows = end - rows;
+    plan_.kernels->visit(visit);
+  }
+}
+
+void Window::Finish(int64_t head) const {
+  for (int64_t i = 0; i < num_rows_; ++i) {
+    const int64_t token = sequence_.q_begin + first_row_ + i;
+    float* lse = nullptr;
+    if (problem_.lse) {
+      lse = reinterpret_cast<float*>(problem_.lse.Row(sequence_.batch, token, head));
+    }
+    plan_.kernels->finish_row(scratch_.state, i, problem_.head_dim_v, problem_.options.score_scale,
+                              problem_.dtype, problem_.o.Row(sequence_.batch, token, head), lse);
+  }
+}
+
+}  // namespace moba::cpu

@@ -1,0 +1,51 @@
+// One task: a window of consecutive queries of one head (or of a group of heads that route
+// together). Key-block-major: the window's selection is turned into a list of rows per block, and
+// each packed block is read once for all rows that selected it.
+#pragma once
+
+#include "core/control.h"
+#include "cpu/plan.h"
+
+namespace moba::cpu {
+
+// Where keys [first, ..) of a block of a sequence lie in a kv head's packed buffers.
+struct PackedBlock {
+  PackedBlock(const Plan& plan, const PackedBuffers& head, const core::Sequence& sequence,
+              int64_t block, int64_t first);
+
+  float* keys;
+  float* values;
+  uint8_t* values_finite;
+};
+
+class Window {
+ public:
+  // `packed` belongs to the kv head of the heads that Run is given; `first_row` is a query of the
+  // sequence.
+  Window(const Plan& plan, const core::Problem& problem, const core::Sequence& sequence,
+         const PackedBuffers& packed, const ThreadScratch& scratch, int64_t first_row);
+
+  void Run(int64_t first_head, int64_t num_heads, const core::Control& control) const;
+
+ private:
+  QueryRows Queries(int64_t head) const;
+  void Route(int64_t first_head, int64_t num_heads) const;
+  void ReadSelection(int64_t head) const;
+  void WriteSelection(int64_t head) const;
+  void WriteFullSelection(int64_t head) const;
+  void Attend(int64_t head, const core::Control& control) const;
+  void VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
+                  const core::Control& control) const;
+  void Finish(int64_t head) const;
+
+  const Plan& plan_;
+  const core::Problem& problem_;
+  const core::Sequence& sequence_;
+  const PackedBuffers packed_;
+  ThreadScratch scratch_;
+  const int64_t first_row_;
+  const int64_t num_rows_;
+  const int64_t width_;  // blocks per row in scratch_.selected
+};
+
+}  // namespace moba::cpu
