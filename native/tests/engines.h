@@ -1,0 +1,58 @@
+// Engines shared by all tests, and owners for the handles of moba.h.
+#ifndef MOBA_TESTS_ENGINES_H_
+#define MOBA_TESTS_ENGINES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "moba/moba.h"
+
+namespace moba_test {
+
+// Instruction sets of the CPU backend that build and processor offer.
+std::vector<int32_t> AvailableTargets();
+
+// "baseline", "avx2", ..: part of test names.
+std::string TargetName(int32_t target);
+
+// An engine made on first use and destroyed after the last test.
+const moba_engine* SharedEngine(int32_t target, int32_t threads = 2);
+
+// Whether the slow tests should choose a small part of their cases (MOBA_TESTS_REDUCED=1).
+bool Reduced();
+
+// Makes an engine and destroys it, expecting success of both.
+class OwnedEngine {
+ public:
+  OwnedEngine(int32_t target, int32_t threads);
+  ~OwnedEngine();
+  OwnedEngine(const OwnedEngine&) = delete;
+  OwnedEngine& operator=(const OwnedEngine&) = delete;
+
+  moba_engine* get() const { return engine_; }
+  // Hands the handle over to the caller.
+  moba_engine* Release();
+
+ private:
+  moba_engine* engine_ = nullptr;
+};
+
+// Makes a plan and destroys it, expecting success of both.
+class OwnedPlan {
+ public:
+  OwnedPlan(const moba_engine* engine, const moba_plan_config& config);
+  ~OwnedPlan();
+  OwnedPlan(const OwnedPlan&) = delete;
+  OwnedPlan& operator=(const OwnedPlan&) = delete;
+
+  moba_plan* get() const { return plan_; }
+  int64_t WorkspaceBytes() const;
+
+ private:
+  moba_plan* plan_ = nullptr;
+};
+
+}  // namespace moba_test
+
+#endif  // MOBA_TESTS_ENGINES_H_

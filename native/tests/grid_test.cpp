@@ -1,0 +1,260 @@
+// The complete forward (moba_attend, moba_route, moba_attend_selected) against the oracle, over a
+// grid of shapes, dtypes, options and memory layouts, on every instruction set.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "numerics.h"
+#include "parameters.h"
+
+namespace moba_test {
+namespace {
+
+Problem MakeProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                    std::vector<Lengths> sequences, const moba_options& options) {
+  Problem problem;
+  problem.dtype = dtype;
+  problem.heads = heads;
+  problem.kv_heads = kv_heads;
+  problem.head_dim = head_dim;
+  problem.head_dim_v = head_dim;
+  problem.sequences = std::move(sequences);
+  problem.options = options;
+  return problem;
+}
+
+std::string Name(const char* letter, int64_t value) { return letter + std::to_string(value); }
+
+// The same values for every kv head, as kSharedKvHeads has memory for one only.
+void ShareKvHeads(Problem* problem) {
+  for (int64_t token = 0; token < problem->TokensK(); ++token) {
+    for (int64_t head = 1; head < problem->kv_heads; ++head) {
+      for (int64_t d = 0; d < problem->head_dim; ++d) {
+        problem->K(token, head, d) = problem->K(token, 0, d);
+      }
+      for (int64_t d = 0; d < problem->head_dim_v; ++d) {
+        problem->V(token, head, d) = problem->V(token, 0, d);
+      }
+    }
+  }
+}
+
+std::vector<GridCase> HeadDimCases() {
+  std::vector<GridCase> cases;
+  for (int32_t dtype : kStorageDtypes) {
+    for (int64_t dim : {1, 3, 8, 16, 40, 64, 80, 96, 128, 192, 256}) {
+      const Problem problem = MakeProblem(dtype, 2, 1, dim, {{77, 77}}, BlockSparse(16, 3));
+      cases.push_back({std::string(DtypeName(dtype)) + Name("_D", dim), problem, {}});
+    }
+    for (const auto& [dim, dim_v] : {std::pair<int64_t, int64_t>{64, 128},
+                                     {192, 128},
+                                     {16, 1},
+                                     {1, 40},
+                                     {33, 7},
+                                     {128, 300}}) {
+      Problem problem = MakeProblem(dtype, 2, 1, dim, {{70, 70}}, BlockSparse(16, 3));
+      problem.head_dim_v = dim_v;
+      cases.push_back(
+          {std::string(DtypeName(dtype)) + Name("_D", dim) + Name("_Dv", dim_v), problem, {}});
+      problem.options = FullAttention();
+      cases.push_back({cases.back().name + "_full", problem, {}});
+    }
+  }
+  return cases;
+}
+
+std::vector<GridCase> BlockCases() {
+  std::vector<GridCase> cases;
+  for (int32_t dtype : {MOBA_F32, MOBA_BF16}) {
+    for (int64_t size : {1, 2, 3, 7, 16, 64, 100, 128, 512, 600}) {
+      const int64_t length = size >= 512 ? 1100 : size >= 100 ? 515 : 130;
+      for (int64_t top_k : {1, 2, 3, 8, 20}) {
+        if (size >= 100 && top_k == 20) continue;
+        cases.push_back({DtypeName(dtype) + Name("_B", size) + Name("_K", top_k),
+                         MakeProblem(dtype, 1, 1, 16, {{length, length}}, BlockSparse(size, top_k)),
+                         {}});
+      }
+    }
+  }
+  return cases;
+}
+
+std::vector<GridCase> LengthCases() {
+  std::vector<GridCase> cases;
+  const std::vector<std::pair<std::string, std::vector<Lengths>>> batches = {
+      {"no_tokens", {{0, 0}}},
+      {"no_keys", {{5, 0}}},
+      {"no_queries", {{0, 9}}},
+      {"one_token", {{1, 1}}},
+      {"two_tokens", {{2, 2}}},
+      {"decode", {{1, 133}}},
+      {"speculative_decode", {{5, 203}}},
+      {"chunked_prefill", {{50, 187}}},
+      {"more_queries_than_keys", {{90, 41}}},
+      {"block_boundary", {{64, 64}}},
+      {"before_block_boundary", {{63, 63}}},
+      {"after_block_boundary", {{65, 65}}},
+      {"many_odd", {{1, 1}, {0, 0}, {37, 37}, {2, 90}, {70, 3}, {0, 17}, {5, 0}, {129, 129}}},
+      {"many_empty", {{0, 0}, {0, 0}, {1, 1}, {0, 0}}},
+      {"many_single", {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+      {"many_decodes", {{1, 5}, {1, 200}, {1, 33}, {1, 64}}},
+  };
+  for (const auto& [name, sequences] : batches) {
+    for (int32_t dtype : {MOBA_F32, MOBA_F16}) {
+      const std::string prefix = DtypeName(dtype) + ("_" + name);
+      Problem problem = MakeProblem(dtype, 4, 2, 24, sequences, BlockSparse(16, 3));
+      cases.push_back({prefix + "_sparse", problem, {}});
+      problem.options.causal = 0;
+      cases.push_back({prefix + "_sparse_bidirectional", problem, {}});
+      problem.options = FullAttention();
+      cases.push_back({prefix + "_full", problem, {}});
+      problem.options.causal = 0;
+      cases.push_back({prefix + "_full_bidirectional", problem, {}});
+    }
+  }
+  return cases;
+}
+
+std::vector<GridCase> OptionCases() {
+  std::vector<GridCase> cases;
+  const std::vector<Lengths> sequences = {{150, 150}, {20, 75}};
+  for (const auto& [heads, kv_heads] :
+       {std::pair<int64_t, int64_t>{1, 1}, {4, 4}, {8, 2}, {6, 1}, {12, 3}}) {
+    for (int32_t routing : {MOBA_ROUTING_PER_HEAD, MOBA_ROUTING_PER_GROUP}) {
+      for (int32_t causal : {1, 0}) {
+        for (const auto& [sinks, locals] :
+             {std::pair<int64_t, int64_t>{0, 1}, {1, 1}, {0, 3}, {2, 2}, {3, 1}, {1, 4}}) {
+          if (causal == 0 && locals > 1) continue;
+          Problem problem =
+              MakeProblem(MOBA_F32, heads, kv_heads, 16, sequences, BlockSparse(16, 5));
+          problem.options.routing = routing;
+          problem.options.causal = causal;
+          problem.options.sink_blocks = sinks;
+          problem.options.local_blocks = locals;
+          cases.push_back({Name("H", heads) + Name("_G", kv_heads) +
+                               (routing == MOBA_ROUTING_PER_GROUP ? "_per_group" : "_per_head") +
+                               (causal != 0 ? "_causal" : "_bidirectional") +
+                               Name("_sinks", sinks) + Name("_local", locals),
+                           problem,
+                           {}});
+        }
+      }
+    }
+  }
+  for (int32_t dtype : kStorageDtypes) {
+    for (const auto& [name, scale] :
+         {std::pair<std::string, double>{"tiny", 1e-6}, {"one", 1.0}, {"large", 8.0}}) {
+      Problem problem = MakeProblem(dtype, 2, 1, 32, sequences, BlockSparse(16, 3));
+      problem.options.softmax_scale = scale;
+      cases.push_back({DtypeName(dtype) + ("_scale_" + name), problem, {}});
+    }
+  }
+  return cases;
+}
+
+std::vector<GridCase> LayoutCases() {
+  std::vector<GridCase> cases;
+  for (int32_t dtype : kStorageDtypes) {
+    for (Arrangement arrangement :
+         {Arrangement::kTokenMajor, Arrangement::kHeadMajor, Arrangement::kSlice,
+          Arrangement::kTimeMajor, Arrangement::kReversed, Arrangement::kSharedKvHeads}) {
+      for (bool full : {false, true}) {
+        const moba_options options = full ? FullAttention() : BlockSparse(16, 3);
+        const std::string name =
+            DtypeName(dtype) + ("_" + ArrangementName(arrangement)) + (full ? "_full" : "_sparse");
+        RunOptions run;
+        run.arrangement = arrangement;
+        cases.push_back(
+            {name + "_packed", MakeProblem(dtype, 4, 2, 20, {{50, 50}, {3, 40}}, options), run});
+        run.offset_from_lowest = true;
+        cases.push_back(
+            {name + "_byte_offset", MakeProblem(dtype, 4, 2, 20, {{61, 61}}, options), run});
+        run.batch_axis = true;
+        cases.push_back({name + "_batched",
+                         MakeProblem(dtype, 4, 2, 20, {{33, 47}, {33, 47}, {33, 47}}, options),
+                         run});
+      }
+    }
+  }
+  for (bool one : {false, true}) {
+    for (int32_t cu_dtype : {MOBA_I32, MOBA_I64}) {
+      RunOptions run;
+      run.one_cu_seqlens = one;
+      run.always_cu_seqlens = true;
+      run.cu_seqlens_dtype = cu_dtype;
+      const std::string name =
+          std::string("cu_seqlens_") + DtypeName(cu_dtype) + (one ? "_shared" : "_both");
+      cases.push_back({name + "_many",
+                       MakeProblem(MOBA_F32, 2, 2, 8, {{40, 40}, {9, 9}}, BlockSparse(8, 2)), run});
+      cases.push_back(
+          {name + "_single", MakeProblem(MOBA_F32, 2, 2, 8, {{40, 40}}, BlockSparse(8, 2)), run});
+    }
+  }
+  return cases;
+}
+
+// Combinations nobody thought of, the same in every run.
+std::vector<GridCase> MixedCases() {
+  std::vector<GridCase> cases;
+  std::mt19937 random(20250213);
+  const auto pick = [&](std::vector<int64_t> choices) {
+    return choices[random() % choices.size()];
+  };
+  for (int i = 0; i < 250; ++i) {
+    Problem problem;
+    problem.dtype = static_cast<int32_t>(pick({MOBA_F32, MOBA_F16, MOBA_BF16}));
+    problem.kv_heads = pick({1, 2, 3});
+    problem.heads = problem.kv_heads * pick({1, 1, 2, 4, 5});
+    problem.head_dim = pick({1, 2, 5, 8, 17, 32, 47, 64, 80, 128});
+    problem.head_dim_v = pick({problem.head_dim, problem.head_dim, 1, 9, 64, 72});
+    const bool full = random() % 4 == 0;
+    problem.options =
+        full ? FullAttention()
+             : BlockSparse(pick({1, 4, 5, 13, 16, 32, 64, 100}), pick({1, 2, 3, 4, 6, 9, 16}));
+    problem.options.causal = random() % 3 != 0;
+    if (!full) {
+      const int64_t top_k = problem.options.top_k;
+      problem.options.routing = static_cast<int32_t>(random() % 2);
+      problem.options.sink_blocks = std::min<int64_t>(pick({0, 0, 1, 2}), top_k - 1);
+      if (problem.options.causal != 0) {
+        problem.options.local_blocks =
+            std::min<int64_t>(pick({1, 1, 2, 3}), top_k - problem.options.sink_blocks);
+      }
+    }
+    RunOptions run;
+    run.batch_axis = random() % 4 == 0;
+    const int64_t sequences = pick({1, 1, 2, 3, 5});
+    for (int64_t s = 0; s < sequences; ++s) {
+      const int64_t keys = pick({0, 1, 7, 31, 64, 80, 129, 160});
+      const int64_t queries = random() % 2 == 0 ? keys : pick({0, 1, 3, 24, 33, 70});
+      problem.sequences.push_back(run.batch_axis && s > 0 ? problem.sequences[0]
+                                                          : Lengths{queries, keys});
+    }
+    run.arrangement = static_cast<Arrangement>(random() % 5);
+    run.cu_seqlens_dtype = random() % 2 == 0 ? MOBA_I32 : MOBA_I64;
+    run.offset_from_lowest = random() % 2 == 0;
+    run.with_lse = random() % 4 != 0;
+    run.spare = pick({0, 0, 1, 77});
+    cases.push_back({"seed" + std::to_string(i), problem, run});
+  }
+  return cases;
+}
+
+class Forward : public GridTest {};
+
+TEST_P(Forward, MatchesOracle) {
+  Problem problem = Case().problem;
+  Randomize(&problem, 1);
+  if (Case().run.arrangement == Arrangement::kSharedKvHeads) ShareKvHeads(&problem);
+  ExpectRightForward(Engine(), problem, Case().run);
+}
+
+MOBA_INSTANTIATE_GRID(HeadDims, Forward, HeadDimCases());
+MOBA_INSTANTIATE_GRID(BlockSizes, Forward, BlockCases());
+MOBA_INSTANTIATE_GRID(Lengths, Forward, LengthCases());
+MOBA_INSTANTIATE_GRID(Options, Forward, OptionCases());
+MOBA_INSTANTIATE_GRID(Layouts, Forward, LayoutCases());
+MOBA_INSTANTIATE_GRID(Mixed, Forward, MixedCases());
+
+}  // namespace
+}  // namespace moba_test

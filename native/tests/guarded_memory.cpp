@@ -1,0 +1,63 @@
+#include "guarded_memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace moba_test {
+namespace {
+
+constexpr unsigned char kCanary = 0xa5;
+
+size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
+
+}  // namespace
+
+GuardedMemory::GuardedMemory(size_t size, size_t alignment) : size_(size) {
+  const size_t page = PageSize();
+  const size_t usable = (size + alignment + page - 1) / page * page;
+  mapping_size_ = usable + 2 * page;
+  void* mapping =
+      mmap(nullptr, mapping_size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  mapping_ = static_cast<unsigned char*>(mapping);
+  if (mprotect(mapping_ + page, usable, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+  const size_t slack = usable - size;
+  data_ = mapping_ + page + slack / alignment * alignment;
+  std::memset(mapping_ + page, kCanary, data_ - (mapping_ + page));
+  std::memset(data_ + size, kCanary, mapping_ + page + usable - (data_ + size));
+}
+
+GuardedMemory::GuardedMemory(GuardedMemory&& other) noexcept
+    : mapping_(other.mapping_),
+      mapping_size_(other.mapping_size_),
+      data_(other.data_),
+      size_(other.size_) {
+  other.mapping_ = nullptr;
+}
+
+GuardedMemory& GuardedMemory::operator=(GuardedMemory&& other) noexcept {
+  std::swap(mapping_, other.mapping_);
+  std::swap(mapping_size_, other.mapping_size_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+GuardedMemory::~GuardedMemory() {
+  if (mapping_ != nullptr) munmap(mapping_, mapping_size_);
+}
+
+bool GuardedMemory::SurroundingsUntouched() const {
+  const unsigned char* begin = mapping_ + PageSize();
+  const unsigned char* end = mapping_ + mapping_size_ - PageSize();
+  const auto is_canary = [](unsigned char byte) { return byte == kCanary; };
+  return std::all_of(begin, static_cast<const unsigned char*>(data_), is_canary) &&
+         std::all_of(static_cast<const unsigned char*>(data_ + size_), end, is_canary);
+}
+
+}  // namespace moba_test

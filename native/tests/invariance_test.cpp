@@ -1,0 +1,212 @@
+// Same bits: what may not influence a result at all (threads, neighbours in the batch, layout,
+// scratch memory, maxima of the plan), and which paths are one.
+#include <gtest/gtest.h>
+
+#include "numerics.h"
+#include "parameters.h"
+
+namespace moba_test {
+namespace {
+
+std::vector<GridCase> Cases() {
+  std::vector<GridCase> cases;
+  const auto add = [&](const std::string& name, const moba_options& options) {
+    for (int32_t dtype : {MOBA_F32, MOBA_F16, MOBA_BF16}) {
+      Problem problem;
+      problem.dtype = dtype;
+      problem.heads = 4;
+      problem.kv_heads = 2;
+      problem.head_dim = 32;
+      problem.head_dim_v = 40;
+      problem.options = options;
+      cases.push_back({std::string(DtypeName(dtype)) + "_" + name, problem, {}});
+    }
+  };
+  add("sparse", BlockSparse(16, 3));
+  add("full", FullAttention());
+  moba_options options = BlockSparse(16, 3);
+  options.routing = MOBA_ROUTING_PER_GROUP;
+  add("per_group", options);
+  options = BlockSparse(13, 4);
+  options.causal = 0;
+  add("bidirectional", options);
+  options = BlockSparse(32, 4);
+  options.sink_blocks = 1;
+  options.local_blocks = 2;
+  add("sinks_and_local", options);
+  return cases;
+}
+
+Problem WithData(const GridCase& grid_case, std::vector<Lengths> sequences) {
+  Problem problem = grid_case.problem;
+  problem.sequences = std::move(sequences);
+  Randomize(&problem, 2);
+  return problem;
+}
+
+// One sequence of a packed problem on its own.
+Problem Separate(const Problem& packed, size_t sequence) {
+  Problem problem = packed;
+  problem.sequences = {packed.sequences[sequence]};
+  const auto part = [](const std::vector<double>& values, int64_t begin, int64_t end, int64_t row) {
+    return std::vector<double>(values.begin() + begin * row, values.begin() + end * row);
+  };
+  const int64_t q = packed.FirstQ(sequence);
+  const int64_t k = packed.FirstK(sequence);
+  const Lengths& lengths = packed.sequences[sequence];
+  problem.q = part(packed.q, q, q + lengths.q, packed.heads * packed.head_dim);
+  problem.k = part(packed.k, k, k + lengths.k, packed.kv_heads * packed.head_dim);
+  problem.v = part(packed.v, k, k + lengths.k, packed.kv_heads * packed.head_dim_v);
+  return problem;
+}
+
+void ExpectSameBits(const Problem& problem, const Outcome& a, const Outcome& b) {
+  EXPECT_EQ(a.selection.blocks, b.selection.blocks);
+  EXPECT_TRUE(RowBits(problem, a) == RowBits(problem, b));
+}
+
+class SameBits : public GridTest {};
+
+TEST_P(SameBits, ForAnyNumberOfThreads) {
+  const Problem problem = WithData(Case(), {{300, 300}, {40, 90}, {1, 200}});
+  const int32_t target = std::get<0>(GetParam());
+  const Outcome one = Attend(SharedEngine(target, 1), problem);
+  for (int32_t threads : {2, 3, 7}) {
+    SCOPED_TRACE(threads);
+    ExpectSameBits(problem, one, Attend(SharedEngine(target, threads), problem));
+  }
+}
+
+TEST_P(SameBits, PackedAndSeparate) {
+  // The first sequence has fewer blocks than the top-k, the others have more.
+  const Problem packed = WithData(Case(), {{21, 21}, {200, 200}, {0, 3}, {1, 150}, {77, 101}});
+  const Outcome together = Attend(Engine(), packed);
+  for (size_t s = 0; s < packed.sequences.size(); ++s) {
+    SCOPED_TRACE(s);
+    const Problem problem = Separate(packed, s);
+    const Outcome alone = Attend(Engine(), problem);
+    const int64_t first = packed.FirstQ(s);
+    EXPECT_TRUE(RowBits(problem, alone) ==
+                RowBits(packed, together, first, first + packed.sequences[s].q));
+    for (int64_t i = 0; !problem.Full() && i < packed.sequences[s].q; ++i) {
+      for (int64_t h = 0; h < problem.heads; ++h) {
+        EXPECT_EQ(alone.selection.Blocks(i, h), together.selection.Blocks(first + i, h));
+      }
+    }
+  }
+}
+
+TEST_P(SameBits, BatchedAndPacked) {
+  const Problem problem = WithData(Case(), {{70, 110}, {70, 110}, {70, 110}});
+  RunOptions batched;
+  batched.batch_axis = true;
+  ExpectSameBits(problem, Attend(Engine(), problem), Attend(Engine(), problem, batched));
+}
+
+TEST_P(SameBits, StridedAndContiguous) {
+  const Problem problem = WithData(Case(), {{60, 130}, {60, 130}});
+  const Outcome contiguous = Attend(Engine(), problem);
+  for (Arrangement arrangement : {Arrangement::kHeadMajor, Arrangement::kSlice,
+                                  Arrangement::kTimeMajor, Arrangement::kReversed}) {
+    for (bool batch_axis : {false, true}) {
+      SCOPED_TRACE(ArrangementName(arrangement) + (batch_axis ? " batched" : " packed"));
+      RunOptions run;
+      run.arrangement = arrangement;
+      run.batch_axis = batch_axis;
+      ExpectSameBits(problem, contiguous, Attend(Engine(), problem, run));
+    }
+  }
+}
+
+TEST_P(SameBits, WhateverTheWorkspaceHeld) {
+  const Problem problem = WithData(Case(), {{130, 130}, {9, 50}});
+  RunOptions zeros;
+  zeros.workspace_fill = 0;
+  RunOptions ones;
+  ones.workspace_fill = 0x3f;
+  const Outcome poison = Attend(Engine(), problem);
+  ExpectSameBits(problem, poison, Attend(Engine(), problem, zeros));
+  ExpectSameBits(problem, poison, Attend(Engine(), problem, ones));
+}
+
+TEST_P(SameBits, InPlanWithLargerMaxima) {
+  const Problem problem = WithData(Case(), {{130, 130}, {9, 50}});
+  RunOptions spare;
+  spare.spare = 1000;
+  ExpectSameBits(problem, Attend(Engine(), problem), Attend(Engine(), problem, spare));
+}
+
+TEST_P(SameBits, WithAndWithoutOptionalOutputs) {
+  const Problem problem = WithData(Case(), {{130, 130}, {9, 50}});
+  RunOptions only_o;
+  only_o.with_lse = false;
+  only_o.with_selected = false;
+  EXPECT_EQ(Attend(Engine(), problem).o_bits, Attend(Engine(), problem, only_o).o_bits);
+}
+
+TEST_P(SameBits, WithExportedAndImportedSelection) {
+  if (Case().problem.Full()) GTEST_SKIP() << "full attention exports no selection";
+  const Problem problem = WithData(Case(), {{170, 170}, {9, 150}, {40, 17}});
+  const Outcome attended = Attend(Engine(), problem);
+  const Outcome imported = AttendSelected(Engine(), problem, attended.selection);
+  EXPECT_TRUE(RowBits(problem, attended) == RowBits(problem, imported));
+}
+
+TEST_P(SameBits, OfSaturatedTopKAndFullAttention) {
+  if (Case().problem.Full()) GTEST_SKIP() << "compared with itself";
+  Problem problem = WithData(Case(), {{100, 100}, {9, 120}, {40, 17}});
+  problem.options.top_k = problem.MostBlocks();
+  const Outcome saturated = Attend(Engine(), problem);
+  ExpectRightSelection(problem, saturated.selection);
+  problem.options.top_k += 5;
+  const Outcome beyond = Attend(Engine(), problem);
+  ExpectSameBits(problem, saturated, beyond);
+  const int32_t causal = problem.options.causal;
+  problem.options = FullAttention();
+  problem.options.causal = causal;
+  const Outcome full = Attend(Engine(), problem);
+  ExpectRightAttention(problem, nullptr, saturated);
+  EXPECT_TRUE(RowBits(problem, full) == RowBits(problem, saturated));
+}
+
+MOBA_INSTANTIATE_GRID(, SameBits, Cases());
+
+// A query sees the same keys whether it comes in one call or in chunks; so the same selection, and
+// values within rounding.
+class Chunked : public TargetTest {};
+
+TEST_P(Chunked, PrefillEqualsWholePrefill) {
+  Problem whole;
+  whole.heads = 2;
+  whole.head_dim = whole.head_dim_v = 32;
+  whole.sequences = {{150, 150}};
+  whole.options = BlockSparse(16, 3);
+  Randomize(&whole, 3);
+  const Outcome expected = Attend(Engine(), whole);
+  int64_t done = 0;
+  for (int64_t chunk : {40, 1, 64, 45}) {
+    Problem part = whole;
+    const int64_t q_row = whole.heads * whole.head_dim;
+    const int64_t k_row = whole.kv_heads * whole.head_dim;
+    part.sequences = {{chunk, done + chunk}};
+    part.q.assign(whole.q.begin() + done * q_row, whole.q.begin() + (done + chunk) * q_row);
+    part.k.resize((done + chunk) * k_row);
+    part.v.resize((done + chunk) * k_row);
+    const Outcome outcome = Attend(Engine(), part);
+    ExpectRightSelection(part, outcome.selection);
+    ExpectRightAttention(part, &outcome.selection, outcome);
+    for (int64_t i = 0; i < chunk; ++i) {
+      for (int64_t h = 0; h < whole.heads; ++h) {
+        EXPECT_EQ(outcome.selection.Blocks(i, h), expected.selection.Blocks(done + i, h));
+      }
+    }
+    done += chunk;
+  }
+  ASSERT_EQ(done, whole.TokensQ());
+  ExpectRightSelection(whole, expected.selection);
+}
+
+MOBA_INSTANTIATE_TARGETS(Chunked);
+
+}  // namespace
+}  // namespace moba_test
