@@ -1,0 +1,77 @@
+package dev.moba4j;
+
+import java.util.List;
+
+/**
+ * How an engine is made. Immutable.
+ *
+ * @param backend "auto" (the first that works of native and scalar), "native" or "scalar"
+ * @param threads threads that work on one run, the calling thread included; 0 for every processor this process may use.
+ *     Results do not depend on it.
+ * @param cpuTarget instruction set of the native backend: "auto" (the best here), "baseline", "avx2", "avx512" or "neon"
+ */
+public record EngineOptions(String backend, int threads, String cpuTarget) {
+    private static final List<String> BACKENDS = List.of("auto", "native", "scalar");
+    private static final List<String> CPU_TARGETS = List.of("auto", "baseline", "avx2", "avx512", "neon");
+    private static final int MOST_THREADS = 1024;
+
+    /**
+     * Checks the options.
+     *
+     * @throws IllegalArgumentException if a name is unknown or {@code threads} is not 0 to 1024
+     */
+    public EngineOptions {
+        requireOneOf("backend", backend, BACKENDS);
+        requireOneOf("cpuTarget", cpuTarget, CPU_TARGETS);
+        if (threads < 0 || threads > MOST_THREADS) {
+            throw new IllegalArgumentException(
+                    "threads is " + threads + ", expected 1 to " + MOST_THREADS + ", or 0 for all processors");
+        }
+    }
+
+    /**
+     * Backend "auto", all processors, best instruction set.
+     *
+     * @return the default options
+     */
+    public static EngineOptions defaults() {
+        return new EngineOptions("auto", 0, "auto");
+    }
+
+    /**
+     * These options with another backend.
+     *
+     * @param backend "auto", "native" or "scalar"
+     * @return the new options
+     */
+    public EngineOptions withBackend(String backend) {
+        return new EngineOptions(backend, threads, cpuTarget);
+    }
+
+    /**
+     * These options with another number of threads.
+     *
+     * @param threads threads that work on one run; 0 for all processors
+     * @return the new options
+     */
+    public EngineOptions withThreads(int threads) {
+        return new EngineOptions(backend, threads, cpuTarget);
+    }
+
+    /**
+     * These options with another instruction set.
+     *
+     * @param cpuTarget "auto", "baseline", "avx2", "avx512" or "neon"
+     * @return the new options
+     */
+    public EngineOptions withCpuTarget(String cpuTarget) {
+        return new EngineOptions(backend, threads, cpuTarget);
+    }
+
+    private static void requireOneOf(String argument, String value, List<String> known) {
+        if (!known.contains(value)) {
+            throw new IllegalArgumentException(
+                    argument + " is \"" + value + "\", expected one of " + String.join(", ", known));
+        }
+    }
+}

@@ -1,0 +1,15 @@
+package dev.moba4j;
+
+/** The run was stopped by {@link RunControl#cancel()}; its outputs hold unspecified values. */
+public class RunCancelledException extends MobaException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * Makes the exception.
+     *
+     * @param message one sentence
+     */
+    public RunCancelledException(String message) {
+        super(message);
+    }
+}

@@ -1,0 +1,79 @@
+package dev.moba4j;
+
+import dev.moba4j.internal.RunSignals;
+import java.lang.foreign.Arena;
+
+/**
+ * Progress counter and cancel flag of one run, readable and settable from any thread while it runs. Made for one run: a
+ * cancelled control cancels every run it is given to. Closing it during its run throws {@link IllegalStateException},
+ * and so does every use after that it is closed.
+ */
+public final class RunControl implements AutoCloseable {
+    private final Arena arena = Arena.ofShared();
+    private final RunSignals signals = new RunSignals(arena);
+
+    private RunControl() {}
+
+    /**
+     * A fresh control: nothing done, not cancelled.
+     *
+     * @return the control
+     */
+    public static RunControl create() {
+        return new RunControl();
+    }
+
+    /** Asks the run to stop soon; it then throws {@link RunCancelledException}. */
+    public void cancel() {
+        signals.cancel();
+    }
+
+    /**
+     * Whether {@link #cancel} was called.
+     *
+     * @return true once cancelled
+     */
+    public boolean isCancelled() {
+        return signals.isCancelled();
+    }
+
+    /**
+     * Units of work done so far.
+     *
+     * @return at least 0, at most {@link #total()}
+     */
+    public long done() {
+        return signals.done();
+    }
+
+    /**
+     * Units of work in all.
+     *
+     * @return 0 until the run has begun
+     */
+    public long total() {
+        return signals.total();
+    }
+
+    /**
+     * Share of the work done so far.
+     *
+     * @return 0 to 1
+     */
+    public double fraction() {
+        long total = total();
+        return total == 0 ? 0 : Math.min(1, (double) done() / total);
+    }
+
+    /** Releases the memory. Idempotent. */
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+
+    RunSignals signals() {
+        return signals;
+    }
+}

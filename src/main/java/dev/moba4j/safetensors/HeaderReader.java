@@ -1,0 +1,132 @@
+package dev.moba4j.safetensors;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Reads the JSON of a header token by token, and refuses whatever is not as the format says. */
+final class HeaderReader {
+    private static final JsonFactory JSON = new JsonFactory();
+
+    private final Path file;
+    private final JsonParser parser;
+    private final Map<String, TensorEntry> tensors = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+
+    private HeaderReader(Path file, JsonParser parser) {
+        this.file = file;
+        this.parser = parser;
+    }
+
+    static Header read(Path file, byte[] json) throws IOException {
+        try (JsonParser parser = JSON.createParser(json)) {
+            return new HeaderReader(file, parser).header();
+        } catch (JsonProcessingException e) {
+            throw new SafetensorsException(file + ": the header is no valid JSON: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    private Header header() throws IOException {
+        expect("the header", JsonToken.START_OBJECT);
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String name = parser.currentName();
+            boolean repeated;
+            if (name.equals(Header.METADATA)) {
+                repeated = !metadata.isEmpty();
+                readMetadata();
+            } else {
+                repeated = tensors.put(name, entry(name)) != null;
+            }
+            if (repeated) {
+                throw refused(quoted(name), "appears twice", "each name once");
+            }
+        }
+        if (parser.nextToken() != null) {
+            throw refused("the header", "goes on after its closing brace", "nothing but spaces");
+        }
+        return new Header(tensors, metadata);
+    }
+
+    private void readMetadata() throws IOException {
+        expect(Header.METADATA, JsonToken.START_OBJECT);
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String key = parser.currentName();
+            expect(Header.METADATA + "." + key, JsonToken.VALUE_STRING);
+            metadata.put(key, parser.getText());
+        }
+    }
+
+    private TensorEntry entry(String name) throws IOException {
+        String tensor = "tensor " + quoted(name);
+        expect(tensor, JsonToken.START_OBJECT);
+        @Nullable String dtype = null;
+        long @Nullable [] shape = null;
+        long @Nullable [] offsets = null;
+        while (parser.nextToken() != JsonToken.END_OBJECT) {
+            String field = parser.currentName();
+            switch (field) {
+                case "dtype" -> {
+                    expect(tensor + ".dtype", JsonToken.VALUE_STRING);
+                    dtype = parser.getText();
+                }
+                case "shape" -> shape = sizes(tensor + ".shape");
+                case "data_offsets" -> offsets = sizes(tensor + ".data_offsets");
+                default -> throw refused(tensor, "has a field " + quoted(field), "dtype, shape and data_offsets");
+            }
+        }
+        if (dtype == null || shape == null || offsets == null) {
+            throw refused(tensor, "is incomplete", "dtype, shape and data_offsets");
+        }
+        if (offsets.length != 2 || offsets[0] > offsets[1]) {
+            throw refused(tensor + ".data_offsets", "is " + Arrays.toString(offsets), "[begin, end] with begin <= end");
+        }
+        return new TensorEntry(dtype, shape, offsets[0], offsets[1]);
+    }
+
+    private long[] sizes(String what) throws IOException {
+        expect(what, JsonToken.START_ARRAY);
+        List<Long> sizes = new ArrayList<>();
+        while (parser.nextToken() != JsonToken.END_ARRAY) {
+            boolean fits = parser.currentToken() == JsonToken.VALUE_NUMBER_INT
+                    && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
+            if (!fits || parser.getLongValue() < 0) {
+                throw refused(what, "holds " + parser.getText(), "whole numbers from 0 to 2^63 - 1");
+            }
+            sizes.add(parser.getLongValue());
+        }
+        return sizes.stream().mapToLong(Long::longValue).toArray();
+    }
+
+    private void expect(String what, JsonToken expected) throws IOException {
+        JsonToken token = parser.nextToken();
+        if (token != expected) {
+            String found = token == null ? "missing" : parser.getText();
+            throw refused(what, "is " + found, kind(expected));
+        }
+    }
+
+    private static String kind(JsonToken token) {
+        return switch (token) {
+            case START_OBJECT -> "an object";
+            case START_ARRAY -> "an array";
+            default -> "a string";
+        };
+    }
+
+    private static String quoted(String name) {
+        return '"' + name + '"';
+    }
+
+    private SafetensorsException refused(String what, String was, String expected) {
+        return new SafetensorsException(file + ": " + what + " " + was + ", expected " + expected);
+    }
+}

@@ -1,0 +1,15 @@
+package dev.moba4j.safetensors;
+
+import dev.moba4j.MobaException;
+
+/** Says what to do when the optional JSON library is not there. */
+final class JsonAbsent {
+    private JsonAbsent() {}
+
+    static MobaException exception(NoClassDefFoundError cause) {
+        return new MobaException(
+                "class " + cause.getMessage() + " is absent, expected com.fasterxml.jackson.core:jackson-core, which"
+                        + " safetensors files need, on the class path or as a module that is added",
+                cause);
+    }
+}
