@@ -188,7 +188,10 @@ int32_t moba_plan_destroy(moba_plan* plan) {
 
 int32_t moba_plan_workspace_bytes(const moba_plan* plan, int64_t* bytes) {
   if (plan == nullptr || bytes == nullptr) {
-    return moba::api::Fail(MOBA_INVALID_ARGUMENT, "%s is NULL", plan == nullptr ? "plan" : "bytes");
+    return plan == nullptr
+               ? moba::api::Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan")
+               : moba::api::Fail(MOBA_INVALID_ARGUMENT,
+                                 "bytes is NULL, expected where to put them");
   }
   *bytes = plan->workspace_bytes;
   return MOBA_OK;

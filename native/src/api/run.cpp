@@ -46,12 +46,10 @@ int32_t CheckOperation(const cpu::PlanShape& shape, const Arguments& arguments,
       return CheckRoutes(
           shape, shapes.selected.ndim == 0 ? "moba_attend" : "moba_attend with a selection");
     case Operation::kAttendSelected:
-      if (shape.block_size > 0 && shape.max_selected > 0) return MOBA_OK;
+      if (shape.block_size > 0) return MOBA_OK;
       return Fail(MOBA_INVALID_ARGUMENT,
-                  "plan has block_size %lld and max_selected %lld, expected both above 0 for "
-                  "moba_attend_selected",
-                  static_cast<LongLong>(shape.block_size),
-                  static_cast<LongLong>(shape.max_selected));
+                  "plan is for full attention, expected block-sparse attention for "
+                  "moba_attend_selected");
   }
   return MOBA_OK;
 }
@@ -81,7 +79,7 @@ int32_t CheckWorkspace(const moba_plan& plan, const Workspace& workspace) {
                 static_cast<LongLong>(plan.workspace_bytes));
   }
   if (workspace.bytes < plan.workspace_bytes) {
-    return Fail(MOBA_INVALID_ARGUMENT, "workspace has %lld bytes, expected at least %lld",
+    return Fail(MOBA_INVALID_ARGUMENT, "workspace_bytes is %lld, expected at least %lld",
                 static_cast<LongLong>(workspace.bytes),
                 static_cast<LongLong>(plan.workspace_bytes));
   }
@@ -187,7 +185,8 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
 int32_t Width(const moba_plan* plan, const moba_run_shapes* input, const Arguments& arguments,
               int64_t* width) {
   if (plan == nullptr || width == nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s is NULL", plan == nullptr ? "plan" : "width");
+    return plan == nullptr ? Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan")
+                           : Fail(MOBA_INVALID_ARGUMENT, "width is NULL, expected where to put it");
   }
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;

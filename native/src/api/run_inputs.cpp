@@ -8,6 +8,12 @@ namespace {
 using LongLong = long long;
 using core::Operation;
 
+int32_t CheckMaximum(const char* what, int64_t value, int64_t most) {
+  if (value <= most) return MOBA_OK;
+  return Fail(MOBA_INVALID_ARGUMENT, "this run has %lld %s, expected at most the plan's %lld",
+              static_cast<LongLong>(value), what, static_cast<LongLong>(most));
+}
+
 int32_t ReadQueryAndKey(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
                         const Arguments& arguments, Role role, Tensors& tensors) {
   const auto dtype = static_cast<int32_t>(shape.dtype);
@@ -17,9 +23,16 @@ int32_t ReadQueryAndKey(const cpu::PlanShape& shape, const moba_run_shapes& shap
                      arguments.q, tensors.q)) {
     return status;
   }
-  return ReadTensor({"k", role, dtype, batched, batched ? tensors.q.batch : -1, -1,
-                     shape.num_kv_heads, shape.head_dim},
-                    shapes.k, arguments.k, tensors.k);
+  if (const int32_t status = ReadTensor({"k", role, dtype, batched, batched ? tensors.q.batch : -1,
+                                         -1, shape.num_kv_heads, shape.head_dim},
+                                        shapes.k, arguments.k, tensors.k)) {
+    return status;
+  }
+  if (const int32_t status = CheckMaximum("query tokens (of q)", tensors.q.batch * tensors.q.tokens,
+                                          shape.max_tokens_q)) {
+    return status;
+  }
+  return CheckMaximum("key tokens (of k)", tensors.k.batch * tensors.k.tokens, shape.max_tokens_k);
 }
 
 int32_t ReadAttentionTensors(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
@@ -73,25 +86,6 @@ int32_t CheckOutputs(const Tensors& tensors, Operation operation) {
   return MOBA_OK;
 }
 
-int32_t CheckMaximum(const char* what, int64_t value, int64_t most) {
-  if (value <= most) return MOBA_OK;
-  return Fail(MOBA_INVALID_ARGUMENT, "this run has %lld %s, expected at most the plan's %lld",
-              static_cast<LongLong>(value), what, static_cast<LongLong>(most));
-}
-
-int32_t CheckMaxima(const cpu::PlanShape& shape, const Tensors& tensors,
-                    const Sequences& sequences) {
-  if (const int32_t status =
-          CheckMaximum("query tokens", tensors.q.batch * tensors.q.tokens, shape.max_tokens_q)) {
-    return status;
-  }
-  if (const int32_t status =
-          CheckMaximum("key tokens", tensors.k.batch * tensors.k.tokens, shape.max_tokens_k)) {
-    return status;
-  }
-  return CheckMaximum("sequences", sequences.size(), shape.max_sequences);
-}
-
 int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
                       const Arguments& arguments, const Tensors& tensors, Sequences& sequences) {
   if (const int32_t status = Sequences::Read(
@@ -99,7 +93,7 @@ int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes
           shapes.cu_seqlens_k, arguments.cu_seqlens_k, sequences)) {
     return status;
   }
-  return CheckMaxima(shape, tensors, sequences);
+  return CheckMaximum("sequences", sequences.size(), shape.max_sequences);
 }
 
 }  // namespace

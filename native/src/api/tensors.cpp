@@ -182,6 +182,10 @@ int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const vo
   if (data == nullptr) {
     return Fail(MOBA_INVALID_ARGUMENT, "%s is NULL, expected the address of its data", name);
   }
+  if (tensor.byte_offset < 0 || tensor.byte_offset > kMostBytes) {
+    return Fail(MOBA_INVALID_ARGUMENT, "%s.byte_offset is %lld, expected 0 to 2^62", name,
+                static_cast<LongLong>(tensor.byte_offset));
+  }
   const uintptr_t address =
       reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(tensor.byte_offset);
   if (address % static_cast<uintptr_t>(size) != 0) {
@@ -206,46 +210,59 @@ int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const vo
 
 namespace {
 
-// Longest stride in bytes over which the tensor repeats, and how far one repetition reaches.
-struct Period {
-  uintptr_t stride = 0;
-  uintptr_t reach = 0;
+// Byte strides of the axes that are walked, longest first, and the bytes they reach over.
+struct Walk {
+  std::array<int64_t, 4> strides;
+  std::array<int64_t, 4> sizes;
+  size_t axes = 0;
+  int64_t element_size = 0;
+
+  explicit Walk(const Tensor& tensor) : element_size(tensor.rows.element_size) {
+    const auto& rows = tensor.rows;
+    std::array<std::array<int64_t, 2>, 4> all = {
+        {{std::abs(rows.batch_stride), tensor.batch},
+         {std::abs(rows.token_stride), tensor.tokens},
+         {std::abs(rows.head_stride), tensor.heads},
+         {std::abs(rows.channel_stride), tensor.channels}}};
+    std::sort(all.rbegin(), all.rend());
+    for (const auto& [stride, size] : all) {
+      if (size <= 1 || stride == 0) continue;
+      strides[axes] = stride * element_size;
+      sizes[axes] = size;
+      ++axes;
+    }
+  }
+
+  // Bytes from the first to the end of the last element, over the axes from `first` on.
+  int64_t Reach(size_t first) const {
+    int64_t reach = element_size;
+    for (size_t i = first; i < axes; ++i) reach += (sizes[i] - 1) * strides[i];
+    return reach;
+  }
 };
 
-Period LongestPeriod(const Tensor& tensor) {
-  const auto& rows = tensor.rows;
-  const std::array<std::array<int64_t, 2>, 4> axes = {{{tensor.batch, rows.batch_stride},
-                                                       {tensor.tokens, rows.token_stride},
-                                                       {tensor.heads, rows.head_stride},
-                                                       {tensor.channels, rows.channel_stride}}};
-  Period period;
-  for (const auto& [size, stride] : axes) {
-    if (size > 1) {
-      period.stride =
-          std::max(period.stride, static_cast<uintptr_t>(std::abs(stride) * rows.element_size));
-    }
-  }
-  period.reach = static_cast<uintptr_t>(rows.element_size);
-  for (const auto& [size, stride] : axes) {
-    const auto bytes = static_cast<uintptr_t>(std::abs(stride) * rows.element_size);
-    if (size > 1 && bytes != period.stride) {
-      period.reach += static_cast<uintptr_t>(size - 1) * bytes;
-    }
-  }
-  return period;
+// Whether no element of b, which begins `distance` bytes after a, lies in an element of a. Looks at
+// the axes from first_a and first_b on. A longest stride that both share, or that is longer than
+// all the other tensor reaches, is a period: it is enough to look at two neighbouring ones.
+bool Apart(const Walk& a, size_t first_a, const Walk& b, size_t first_b, int64_t distance) {
+  if (distance >= a.Reach(first_a) || -distance >= b.Reach(first_b)) return true;
+  const int64_t stride_a = first_a < a.axes ? a.strides[first_a] : 0;
+  const int64_t stride_b = first_b < b.axes ? b.strides[first_b] : 0;
+  const int64_t period = std::max(stride_a, stride_b);
+  if (period == 0) return false;
+  const size_t next_a = first_a + (stride_a == period ? 1 : 0);
+  const size_t next_b = first_b + (stride_b == period ? 1 : 0);
+  if (a.Reach(next_a) > period || b.Reach(next_b) > period) return false;
+  const int64_t within = (distance % period + period) % period;
+  return Apart(a, next_a, b, next_b, within) && Apart(a, next_a, b, next_b, within - period);
 }
 
 }  // namespace
 
 int32_t CheckApart(const Tensor& output, const Tensor& other) {
   if (output.high <= other.low || other.high <= output.low) return MOBA_OK;
-  const Period a = LongestPeriod(output);
-  const Period b = LongestPeriod(other);
-  if (a.stride != 0 && a.stride == b.stride) {
-    // Both repeat with the same period: apart if their places within it are.
-    const uintptr_t distance = (other.low - output.low) % a.stride;
-    if (distance >= a.reach && distance + b.reach <= a.stride) return MOBA_OK;
-  }
+  const auto distance = static_cast<int64_t>(other.low - output.low);
+  if (Apart(Walk(output), 0, Walk(other), 0, distance)) return MOBA_OK;
   return Fail(MOBA_INVALID_ARGUMENT, "%s overlaps %s in memory, expected an output of its own",
               output.name, other.name);
 }

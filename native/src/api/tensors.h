@@ -49,8 +49,8 @@ const char* DTypeName(int32_t dtype);
 int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const void* data,
                    Tensor& result);
 
-// Fails when an output shares memory with another tensor. Interleaved views of one buffer, which
-// have the same longest stride and keep to different places within it, are told apart.
+// Fails when an output shares memory with another tensor. Interleaved views of one buffer, such as
+// the parts of a fused projection, are told apart.
 int32_t CheckApart(const Tensor& output, const Tensor& other);
 
 }  // namespace moba::api

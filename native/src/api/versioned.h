@@ -21,9 +21,11 @@ int32_t ReadStruct(const char* name, const T* input, T& output) {
   const auto* bytes = reinterpret_cast<const char*>(input);
   if (std::any_of(bytes + std::min<int64_t>(size, sizeof(T)), bytes + size,
                   [](char byte) { return byte != 0; })) {
-    return Fail(MOBA_INVALID_ARGUMENT,
-                "%s has fields this library does not know (struct_size %lld, known %zu)", name,
-                static_cast<long long>(size), sizeof(T));
+    return Fail(
+        MOBA_INVALID_ARGUMENT,
+        "%s.struct_size is %lld with fields this library does not know, expected zeros after "
+        "%zu bytes",
+        name, static_cast<long long>(size), sizeof(T));
   }
   output = {};
   std::memcpy(&output, bytes, static_cast<size_t>(std::min<int64_t>(size, sizeof(T))));
