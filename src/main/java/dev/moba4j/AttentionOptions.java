@@ -47,7 +47,8 @@ public record AttentionOptions(
                     "localBlocks is " + localBlocks + ", expected 1 with attention that is not causal");
             require(
                     topK == 0 || (sinkBlocks <= topK && localBlocks <= topK && sinkBlocks + localBlocks <= topK),
-                    "sinkBlocks + localBlocks is " + sinkBlocks + " + " + localBlocks + ", expected at most topK = " + topK);
+                    "sinkBlocks + localBlocks is " + sinkBlocks + " + " + localBlocks + ", expected at most topK = "
+                            + topK);
         }
         double scale = softmaxScale.orElse(1);
         require(
@@ -93,8 +94,7 @@ public record AttentionOptions(
      * @return the new options
      */
     public AttentionOptions withCausal(boolean causal) {
-        return new AttentionOptions(
-                full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
+        return new AttentionOptions(full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
     }
 
     /**
@@ -104,8 +104,7 @@ public record AttentionOptions(
      * @return the new options
      */
     public AttentionOptions withRouting(Routing routing) {
-        return new AttentionOptions(
-                full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
+        return new AttentionOptions(full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
     }
 
     /**
@@ -115,8 +114,7 @@ public record AttentionOptions(
      * @return the new options
      */
     public AttentionOptions withSinkBlocks(long sinkBlocks) {
-        return new AttentionOptions(
-                full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
+        return new AttentionOptions(full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
     }
 
     /**
@@ -126,8 +124,7 @@ public record AttentionOptions(
      * @return the new options
      */
     public AttentionOptions withLocalBlocks(long localBlocks) {
-        return new AttentionOptions(
-                full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
+        return new AttentionOptions(full, blockSize, topK, causal, routing, sinkBlocks, localBlocks, softmaxScale);
     }
 
     /**

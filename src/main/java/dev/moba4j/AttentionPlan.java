@@ -70,7 +70,8 @@ public final class AttentionPlan implements AutoCloseable {
     public long selectionWidth(AttentionInputs in) {
         validation.requireRouting();
         Sequences sequences = validation.sequences(in);
-        return sequences.selectionWidth(spec.options().blockSize(), spec.options().topK());
+        return sequences.selectionWidth(
+                spec.options().blockSize(), spec.options().topK());
     }
 
     /**

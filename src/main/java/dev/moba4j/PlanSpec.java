@@ -43,8 +43,7 @@ public record PlanSpec(
         requireAtLeast("heads", heads, 1);
         requireAtLeast("kvHeads", kvHeads, 1);
         if (heads % kvHeads != 0) {
-            throw new IllegalArgumentException(
-                    "kvHeads is " + kvHeads + ", expected a divisor of heads = " + heads);
+            throw new IllegalArgumentException("kvHeads is " + kvHeads + ", expected a divisor of heads = " + heads);
         }
         requireHeadDim("headDim", headDim);
         requireHeadDim("headDimV", headDimV);
@@ -101,16 +100,7 @@ public record PlanSpec(
      */
     public PlanSpec withMaxSelected(long maxSelected) {
         return new PlanSpec(
-                dtype,
-                heads,
-                kvHeads,
-                headDim,
-                headDimV,
-                maxTokensQ,
-                maxTokensK,
-                maxSequences,
-                maxSelected,
-                options);
+                dtype, heads, kvHeads, headDim, headDimV, maxTokensQ, maxTokensK, maxSequences, maxSelected, options);
     }
 
     /**
@@ -123,16 +113,7 @@ public record PlanSpec(
      */
     public PlanSpec withMaxima(long maxTokensQ, long maxTokensK, long maxSequences) {
         return new PlanSpec(
-                dtype,
-                heads,
-                kvHeads,
-                headDim,
-                headDimV,
-                maxTokensQ,
-                maxTokensK,
-                maxSequences,
-                maxSelected,
-                options);
+                dtype, heads, kvHeads, headDim, headDimV, maxTokensQ, maxTokensK, maxSequences, maxSelected, options);
     }
 
     /**
@@ -143,16 +124,7 @@ public record PlanSpec(
      */
     public PlanSpec withOptions(AttentionOptions options) {
         return new PlanSpec(
-                dtype,
-                heads,
-                kvHeads,
-                headDim,
-                headDimV,
-                maxTokensQ,
-                maxTokensK,
-                maxSequences,
-                maxSelected,
-                options);
+                dtype, heads, kvHeads, headDim, headDimV, maxTokensQ, maxTokensK, maxSequences, maxSelected, options);
     }
 
     private static long tokens(Tensor tensor) {

@@ -120,7 +120,7 @@ record StridedLayout(long[] shape, long[] strides) {
     }
 
     private static IllegalArgumentException tooLarge(DType dtype, long[] shape) {
-        return new IllegalArgumentException("shape is " + Arrays.toString(shape) + " of " + dtype
-                + ", expected a size in bytes below 2^63");
+        return new IllegalArgumentException(
+                "shape is " + Arrays.toString(shape) + " of " + dtype + ", expected a size in bytes below 2^63");
     }
 }

@@ -250,8 +250,8 @@ public final class Tensor {
     public Tensor slice(int axis, long from, long to) {
         requireAxis(axis);
         if (from < 0 || to < from || to > dim(axis)) {
-            throw new IndexOutOfBoundsException(
-                    "slice is " + from + " to " + to + ", expected a range within 0 to dim(" + axis + ") = " + dim(axis));
+            throw new IndexOutOfBoundsException("slice is " + from + " to " + to + ", expected a range within 0 to dim("
+                    + axis + ") = " + dim(axis));
         }
         long[] shape = shape();
         shape[axis] = to - from;
@@ -293,8 +293,8 @@ public final class Tensor {
             }
         }
         if (!valid) {
-            throw new IllegalArgumentException("axes is " + Arrays.toString(axes)
-                    + ", expected each of 0 to " + (rank() - 1) + " once");
+            throw new IllegalArgumentException(
+                    "axes is " + Arrays.toString(axes) + ", expected each of 0 to " + (rank() - 1) + " once");
         }
         long[] shape = new long[axes.length];
         long[] strides = new long[axes.length];
@@ -318,8 +318,8 @@ public final class Tensor {
         }
         StridedLayout reshaped = StridedLayout.contiguous(dtype, shape);
         if (reshaped.elementCount() != elementCount()) {
-            throw new IllegalArgumentException("shape has " + reshaped.elementCount() + " elements, expected "
-                    + elementCount());
+            throw new IllegalArgumentException(
+                    "shape has " + reshaped.elementCount() + " elements, expected " + elementCount());
         }
         return view(0, reshaped);
     }
@@ -457,8 +457,8 @@ public final class Tensor {
         }
         long bytes = layout.span() * dtype.byteSize();
         if (segment.byteSize() < bytes) {
-            throw new IllegalArgumentException("segment has " + segment.byteSize() + " bytes, expected at least " + bytes
-                    + " for " + dtype + ", " + layout);
+            throw new IllegalArgumentException("segment has " + segment.byteSize() + " bytes, expected at least "
+                    + bytes + " for " + dtype + ", " + layout);
         }
         return new Tensor(segment.asSlice(0, bytes), dtype, layout);
     }
@@ -522,8 +522,8 @@ public final class Tensor {
 
     private int requireArraySize() {
         if (elementCount() > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException(
-                    "tensor has " + elementCount() + " elements, expected at most " + Integer.MAX_VALUE + " for an array");
+            throw new IllegalArgumentException("tensor has " + elementCount() + " elements, expected at most "
+                    + Integer.MAX_VALUE + " for an array");
         }
         return (int) elementCount();
     }

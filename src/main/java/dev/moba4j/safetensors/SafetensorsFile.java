@@ -43,8 +43,8 @@ public final class SafetensorsFile implements AutoCloseable {
         this.ownsArena = ownsArena;
         MemorySegment mapped = map(file, arena);
         if (mapped.byteSize() < PREFIX_BYTES) {
-            throw new SafetensorsException(
-                    file + " has " + mapped.byteSize() + " bytes, expected a header length of 8 bytes at its beginning");
+            throw new SafetensorsException(file + " has " + mapped.byteSize()
+                    + " bytes, expected a header length of 8 bytes at its beginning");
         }
         long headerBytes = mapped.get(LITTLE_ENDIAN_LONG, 0);
         long most = Math.min(Header.MAX_BYTES, mapped.byteSize() - PREFIX_BYTES);

@@ -116,13 +116,14 @@ public final class SafetensorsWriter implements AutoCloseable {
     private PartialFile layOut() throws IOException {
         if (file == null) {
             Map<String, TensorEntry> entries = entries();
-            long dataBytes = declarations.values().stream().mapToLong(Declaration::byteSize).sum();
+            long dataBytes = declarations.values().stream()
+                    .mapToLong(Declaration::byteSize)
+                    .sum();
             file = PartialFile.create(target, header(entries), dataBytes);
             for (Map.Entry<String, TensorEntry> named : entries.entrySet()) {
                 TensorEntry entry = named.getValue();
                 DType dtype = declarations.get(named.getKey()).dtype();
-                tensors.put(
-                        named.getKey(), Tensor.wrap(file.data(entry.begin(), entry.end()), dtype, entry.shape()));
+                tensors.put(named.getKey(), Tensor.wrap(file.data(entry.begin(), entry.end()), dtype, entry.shape()));
             }
         }
         return file;
@@ -131,15 +132,15 @@ public final class SafetensorsWriter implements AutoCloseable {
     /** Wide elements first: so all are aligned without gaps, which the format forbids. */
     private Map<String, TensorEntry> entries() {
         List<Map.Entry<String, Declaration>> ordered = declarations.entrySet().stream()
-                .sorted(Comparator.comparingInt(named -> -named.getValue().dtype().byteSize()))
+                .sorted(Comparator.comparingInt(
+                        named -> -named.getValue().dtype().byteSize()))
                 .toList();
         Map<String, TensorEntry> entries = new LinkedHashMap<>();
         long begin = 0;
         for (Map.Entry<String, Declaration> named : ordered) {
             Declaration declaration = named.getValue();
             long end = begin + declaration.byteSize();
-            entries.put(
-                    named.getKey(), new TensorEntry(declaration.dtype().name(), declaration.shape(), begin, end));
+            entries.put(named.getKey(), new TensorEntry(declaration.dtype().name(), declaration.shape(), begin, end));
             begin = end;
         }
         return entries;

@@ -101,8 +101,7 @@ final class NativeEngine implements BackendEngine {
     private static void fill(MemorySegment struct, AttentionOptions options) {
         moba_options.struct_size(struct, struct.byteSize());
         moba_options.attention(
-                struct,
-                options.full() ? MobaLibrary.MOBA_ATTENTION_FULL() : MobaLibrary.MOBA_ATTENTION_BLOCK_SPARSE());
+                struct, options.full() ? MobaLibrary.MOBA_ATTENTION_FULL() : MobaLibrary.MOBA_ATTENTION_BLOCK_SPARSE());
         moba_options.causal(struct, options.causal() ? 1 : 0);
         moba_options.routing(
                 struct,

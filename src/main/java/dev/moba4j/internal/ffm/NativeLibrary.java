@@ -48,7 +48,8 @@ final class NativeLibrary {
      */
     static Path require() {
         if (INSTANCE.loadedFrom == null) {
-            throw new BackendUnavailableException("libmoba could not be loaded: " + String.join("; ", INSTANCE.failures));
+            throw new BackendUnavailableException(
+                    "libmoba could not be loaded: " + String.join("; ", INSTANCE.failures));
         }
         return INSTANCE.loadedFrom;
     }
@@ -109,8 +110,7 @@ final class NativeLibrary {
 
     private static void requireAbi(Path file) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment symbol =
-                    SymbolLookup.libraryLookup(file, arena).findOrThrow("moba_abi_version");
+            MemorySegment symbol = SymbolLookup.libraryLookup(file, arena).findOrThrow("moba_abi_version");
             int version = (int) Linker.nativeLinker()
                     .downcallHandle(symbol, FunctionDescriptor.of(ValueLayout.JAVA_INT))
                     .invokeExact();

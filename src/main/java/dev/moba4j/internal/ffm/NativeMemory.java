@@ -14,8 +14,7 @@ import java.lang.invoke.MethodHandle;
 final class NativeMemory {
     private static final long ALIGNMENT = 64;
     private static final MethodHandle ALIGNED_ALLOC = handle(
-            "aligned_alloc",
-            FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+            "aligned_alloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
     private static final MethodHandle FREE = handle("free", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
 
     private NativeMemory() {}

@@ -51,7 +51,8 @@ final class PackagedLibrary {
     }
 
     /** Extracts, unless the same content is there; null and a line more in {@code failures} if that cannot be done. */
-    @Nullable Path extract(Destination destination, List<String> failures) {
+    @Nullable
+    Path extract(Destination destination, List<String> failures) {
         try {
             Path file = destination.create(hash).resolve(Platform.LIBRARY_FILE);
             if (!Files.isRegularFile(file) || !hash.equals(sha256(Files.readAllBytes(file)))) {

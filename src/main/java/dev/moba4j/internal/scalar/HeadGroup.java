@@ -120,8 +120,7 @@ final class HeadGroup {
         double scale = options.softmaxScale().orElse(1 / Math.sqrt(keys.columns()));
         RowAttention attention = new RowAttention(queries[i], keys, values, scale);
         double[] logSumExp = new double[rows()];
-        workers.forEachRow(
-                rows(), signals, row -> logSumExp[row] = attention.attend(row, keysOfRow.of(row), output));
+        workers.forEachRow(rows(), signals, row -> logSumExp[row] = attention.attend(row, keysOfRow.of(row), output));
         output.write(o, head(i));
         if (lse != null) {
             for (int row = 0; row < rows(); row++) {
@@ -134,8 +133,8 @@ final class HeadGroup {
         long blockSize = options.blockSize();
         int end = visibleEnd(row);
         return Arrays.stream(blocks)
-                .flatMap(block -> IntStream.range(
-                        (int) (block * blockSize), (int) Math.min((block + 1) * blockSize, end)))
+                .flatMap(block ->
+                        IntStream.range((int) (block * blockSize), (int) Math.min((block + 1) * blockSize, end)))
                 .toArray();
     }
 

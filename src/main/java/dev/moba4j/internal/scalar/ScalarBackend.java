@@ -24,8 +24,8 @@ public final class ScalarBackend implements Backend {
     @Override
     public BackendEngine open(EngineOptions options) {
         if (!options.cpuTarget().equals("auto")) {
-            throw new BackendUnavailableException(
-                    "cpuTarget is " + options.cpuTarget() + ", expected auto: the scalar backend has no instruction sets");
+            throw new BackendUnavailableException("cpuTarget is " + options.cpuTarget()
+                    + ", expected auto: the scalar backend has no instruction sets");
         }
         int threads = options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
         return new ScalarEngine(threads);

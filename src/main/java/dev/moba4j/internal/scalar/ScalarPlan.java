@@ -31,8 +31,11 @@ final class ScalarPlan implements BackendPlan {
     @Override
     public void route(AttentionInputs in, Sequences sequences, Tensor selected, @Nullable RunSignals signals) {
         begin(sequences, spec.kvHeads(), signals);
-        forEachGroup(in, sequences, signals, (group, sequence) ->
-                group.writeSelected(group.route(), sequence.queries(selected)));
+        forEachGroup(
+                in,
+                sequences,
+                signals,
+                (group, sequence) -> group.writeSelected(group.route(), sequence.queries(selected)));
     }
 
     @Override
@@ -81,8 +84,7 @@ final class ScalarPlan implements BackendPlan {
         void run(HeadGroup group, SequenceViews sequence);
     }
 
-    private void forEachGroup(
-            AttentionInputs in, Sequences sequences, @Nullable RunSignals signals, GroupWork work) {
+    private void forEachGroup(AttentionInputs in, Sequences sequences, @Nullable RunSignals signals, GroupWork work) {
         for (int s = 0; s < sequences.count(); s++) {
             SequenceViews sequence = new SequenceViews(sequences, s, in.q().rank() == 4);
             for (long kvHead = 0; kvHead < spec.kvHeads(); kvHead++) {

@@ -112,7 +112,13 @@ public final class RunValidation {
     }
 
     private void checkInput(
-            String argument, Tensor tensor, Tensor q, long heads, String headsName, long channels, String channelsName) {
+            String argument,
+            Tensor tensor,
+            Tensor q,
+            long heads,
+            String headsName,
+            long channels,
+            String channelsName) {
         present(argument, tensor, "[T, heads, channels]");
         accessible(argument, tensor);
         if (tensor == q && q.rank() != 3 && q.rank() != 4) {
@@ -166,7 +172,13 @@ public final class RunValidation {
 
     private void checkOutputSelection(Tensor selected, Sequences sequences) {
         long width = sequences.selectionWidth(options.blockSize(), options.topK());
-        dim("selected", selected, selected.rank() - 1, "K'", width, "the smaller of topK and the most blocks of a sequence");
+        dim(
+                "selected",
+                selected,
+                selected.rank() - 1,
+                "K'",
+                width,
+                "the smaller of topK and the most blocks of a sequence");
         writable("selected", selected);
     }
 
@@ -187,7 +199,8 @@ public final class RunValidation {
 
     static void requireApart(String output, @Nullable Tensor tensor, String other, @Nullable Tensor otherTensor) {
         if (tensor != null && MemoryOverlap.between(tensor, otherTensor)) {
-            throw new IllegalArgumentException(output + " shares memory with " + other + ", expected memory of its own");
+            throw new IllegalArgumentException(
+                    output + " shares memory with " + other + ", expected memory of its own");
         }
     }
 

@@ -52,8 +52,8 @@ final class SequencesReader {
             return new Sequences(startsQ, startsQ);
         }
         if (startsQ.length != startsK.length) {
-            throw new IllegalArgumentException("cuSeqlensK.dim(0) is " + startsK.length + ", expected " + startsQ.length
-                    + " (cuSeqlensQ.dim(0))");
+            throw new IllegalArgumentException(
+                    "cuSeqlensK.dim(0) is " + startsK.length + ", expected " + startsQ.length + " (cuSeqlensQ.dim(0))");
         }
         return new Sequences(startsQ, startsK);
     }

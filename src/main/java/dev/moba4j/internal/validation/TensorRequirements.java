@@ -50,8 +50,8 @@ final class TensorRequirements {
     static void contiguousChannels(String argument, Tensor tensor) {
         int last = tensor.rank() - 1;
         if (tensor.stride(last) != 1 && tensor.dim(last) > 1) {
-            throw new IllegalArgumentException(argument + ".stride(" + last + ") (channels) is " + tensor.stride(last)
-                    + ", expected 1");
+            throw new IllegalArgumentException(
+                    argument + ".stride(" + last + ") (channels) is " + tensor.stride(last) + ", expected 1");
         }
     }
 
