@@ -32,7 +32,7 @@ std::vector<GridCase> Cases() {
         problem.sequences = {{70, 70}, {50, 90}};
         problem.options = full ? FullAttention() : BlockSparse(kBlock, 3);
         problem.options.causal = causal;
-        cases.push_back({std::string(DtypeName(dtype)) + (full ? "_full" : "_selected") +
+        cases.push_back({DtypeName(dtype) + (full ? "_full" : "_selected") +
                              (causal != 0 ? "_causal" : "_bidirectional"),
                          problem,
                          {}});

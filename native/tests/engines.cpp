@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace moba_test {
@@ -71,7 +72,9 @@ OwnedEngine::OwnedEngine(int32_t target, int32_t threads) {
   options.backend = MOBA_BACKEND_CPU;
   options.cpu_target = target;
   options.num_threads = threads;
-  EXPECT_EQ(moba_engine_create(&options, &engine_), MOBA_OK) << moba_last_error();
+  if (moba_engine_create(&options, &engine_) != MOBA_OK) {
+    throw std::runtime_error(std::string("moba_engine_create: ") + moba_last_error());
+  }
 }
 
 OwnedEngine::~OwnedEngine() {
@@ -81,7 +84,9 @@ OwnedEngine::~OwnedEngine() {
 moba_engine* OwnedEngine::Release() { return std::exchange(engine_, nullptr); }
 
 OwnedPlan::OwnedPlan(const moba_engine* engine, const moba_plan_config& config) {
-  EXPECT_EQ(moba_plan_create(engine, &config, &plan_), MOBA_OK) << moba_last_error();
+  if (moba_plan_create(engine, &config, &plan_) != MOBA_OK) {
+    throw std::runtime_error(std::string("moba_plan_create: ") + moba_last_error());
+  }
 }
 
 OwnedPlan::~OwnedPlan() { EXPECT_EQ(moba_plan_destroy(plan_), MOBA_OK) << moba_last_error(); }

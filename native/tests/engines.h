@@ -22,7 +22,7 @@ const moba_engine* SharedEngine(int32_t target, int32_t threads = 2);
 // Whether the slow tests should choose a small part of their cases (MOBA_TESTS_REDUCED=1).
 bool Reduced();
 
-// Makes an engine and destroys it, expecting success of both.
+// Makes an engine, or throws with the library's sentence; expects that it can be destroyed.
 class OwnedEngine {
  public:
   OwnedEngine(int32_t target, int32_t threads);
@@ -38,7 +38,7 @@ class OwnedEngine {
   moba_engine* engine_ = nullptr;
 };
 
-// Makes a plan and destroys it, expecting success of both.
+// Makes a plan, or throws with the library's sentence; expects that it can be destroyed.
 class OwnedPlan {
  public:
   OwnedPlan(const moba_engine* engine, const moba_plan_config& config);

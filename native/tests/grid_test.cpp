@@ -23,7 +23,9 @@ Problem MakeProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head
   return problem;
 }
 
-std::string Name(const char* letter, int64_t value) { return letter + std::to_string(value); }
+std::string Name(const char* letter, int64_t value) {
+  return std::string(letter) + std::to_string(value);
+}
 
 // The same values for every kv head, as kSharedKvHeads has memory for one only.
 void ShareKvHeads(Problem* problem) {
@@ -44,7 +46,7 @@ std::vector<GridCase> HeadDimCases() {
   for (int32_t dtype : kStorageDtypes) {
     for (int64_t dim : {1, 3, 8, 16, 40, 64, 80, 96, 128, 192, 256}) {
       const Problem problem = MakeProblem(dtype, 2, 1, dim, {{77, 77}}, BlockSparse(16, 3));
-      cases.push_back({std::string(DtypeName(dtype)) + Name("_D", dim), problem, {}});
+      cases.push_back({DtypeName(dtype) + Name("_D", dim), problem, {}});
     }
     for (const auto& [dim, dim_v] : {std::pair<int64_t, int64_t>{64, 128},
                                      {192, 128},
@@ -54,8 +56,7 @@ std::vector<GridCase> HeadDimCases() {
                                      {128, 300}}) {
       Problem problem = MakeProblem(dtype, 2, 1, dim, {{70, 70}}, BlockSparse(16, 3));
       problem.head_dim_v = dim_v;
-      cases.push_back(
-          {std::string(DtypeName(dtype)) + Name("_D", dim) + Name("_Dv", dim_v), problem, {}});
+      cases.push_back({DtypeName(dtype) + Name("_D", dim) + Name("_Dv", dim_v), problem, {}});
       problem.options = FullAttention();
       cases.push_back({cases.back().name + "_full", problem, {}});
     }
@@ -101,7 +102,7 @@ std::vector<GridCase> LengthCases() {
   };
   for (const auto& [name, sequences] : batches) {
     for (int32_t dtype : {MOBA_F32, MOBA_F16}) {
-      const std::string prefix = DtypeName(dtype) + ("_" + name);
+      const std::string prefix = DtypeName(dtype) + "_" + name;
       Problem problem = MakeProblem(dtype, 4, 2, 24, sequences, BlockSparse(16, 3));
       cases.push_back({prefix + "_sparse", problem, {}});
       problem.options.causal = 0;
@@ -146,7 +147,7 @@ std::vector<GridCase> OptionCases() {
          {std::pair<std::string, double>{"tiny", 1e-6}, {"one", 1.0}, {"large", 8.0}}) {
       Problem problem = MakeProblem(dtype, 2, 1, 32, sequences, BlockSparse(16, 3));
       problem.options.softmax_scale = scale;
-      cases.push_back({DtypeName(dtype) + ("_scale_" + name), problem, {}});
+      cases.push_back({DtypeName(dtype) + "_scale_" + name, problem, {}});
     }
   }
   return cases;
@@ -161,7 +162,7 @@ std::vector<GridCase> LayoutCases() {
       for (bool full : {false, true}) {
         const moba_options options = full ? FullAttention() : BlockSparse(16, 3);
         const std::string name =
-            DtypeName(dtype) + ("_" + ArrangementName(arrangement)) + (full ? "_full" : "_sparse");
+            DtypeName(dtype) + "_" + ArrangementName(arrangement) + (full ? "_full" : "_sparse");
         RunOptions run;
         run.arrangement = arrangement;
         cases.push_back(
@@ -235,7 +236,7 @@ std::vector<GridCase> MixedCases() {
     run.offset_from_lowest = random() % 2 == 0;
     run.with_lse = random() % 4 != 0;
     run.spare = pick({0, 0, 1, 77});
-    cases.push_back({"seed" + std::to_string(i), problem, run});
+    cases.push_back({Name("seed", i), problem, run});
   }
   return cases;
 }

@@ -52,8 +52,7 @@ std::vector<GridCase> Cases() {
         problem.options.causal = causal;
         RunOptions run;
         run.arrangement = arrangement;
-        cases.push_back({std::string(DtypeName(dtype)) +
-                             (causal != 0 ? "_causal" : "_bidirectional") + "_" +
+        cases.push_back({DtypeName(dtype) + (causal != 0 ? "_causal" : "_bidirectional") + "_" +
                              ArrangementName(arrangement),
                          problem, run});
       }

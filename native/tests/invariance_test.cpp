@@ -19,7 +19,7 @@ std::vector<GridCase> Cases() {
       problem.head_dim = 32;
       problem.head_dim_v = 40;
       problem.options = options;
-      cases.push_back({std::string(DtypeName(dtype)) + "_" + name, problem, {}});
+      cases.push_back({DtypeName(dtype) + "_" + name, problem, {}});
     }
   };
   add("sparse", BlockSparse(16, 3));

@@ -60,7 +60,7 @@ TEST_P(MergeStates, MatchesFormula) {
   for (int32_t dtype : kStorageDtypes) {
     for (int64_t dim : {1, 7, 64, 100}) {
       for (int64_t gap : {0, 3}) {
-        SCOPED_TRACE(std::string(DtypeName(dtype)) + " dim " + std::to_string(dim));
+        SCOPED_TRACE(DtypeName(dtype) + " dim " + std::to_string(dim));
         constexpr int64_t kTokens = 9;
         constexpr int64_t kHeads = 3;
         Merge merge(dtype, kTokens, kHeads, dim, gap);

@@ -391,6 +391,7 @@ TEST(Validation, PlanWithoutTopKOnlyAttendsToGivenSelections) {
   for (Operation operation : {Operation::kRoute, Operation::kAttend}) {
     Call call(Packed(), operation, {});
     call.config.options.top_k = 0;
+    call.config.max_selected = 3;
     const OwnedPlan plan(AnyEngine(), call.config);
     call.MakeWorkspace(plan);
     EXPECT_EQ(call.Run(plan.get()), MOBA_INVALID_ARGUMENT);

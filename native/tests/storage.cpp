@@ -93,7 +93,7 @@ size_t ElementSize(int32_t dtype) {
   Unknown(dtype);
 }
 
-const char* DtypeName(int32_t dtype) {
+std::string DtypeName(int32_t dtype) {
   switch (dtype) {
     case MOBA_F32:
       return "f32";

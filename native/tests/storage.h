@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "moba/moba.h"
 
@@ -14,7 +15,7 @@ namespace moba_test {
 // Bytes of one element.
 size_t ElementSize(int32_t dtype);
 
-const char* DtypeName(int32_t dtype);
+std::string DtypeName(int32_t dtype);
 
 // `value` rounded once, from fp64, to the nearest value of a floating-point dtype.
 double Round(double value, int32_t dtype);
