@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "bad_argument.h"
 #include "numerics.h"
@@ -112,8 +113,7 @@ std::vector<BadRun> EveryOperation() {
        std::to_string(kHuge)},
       {"HugeStride", [](RunRequest& r) { r.call.shapes.k.stride[0] = kHuge; }, "k.*", ""},
       {"HugeNegativeStride", [](RunRequest& r) { r.call.shapes.q.stride[0] = -kHuge; }, "q.*", ""},
-      {"HugeByteOffset", [](RunRequest& r) { r.call.shapes.q.byte_offset = 2 * (kHuge - 2); },
-       "q.*", ""},
+      {"HugeByteOffset", [](RunRequest& r) { r.call.shapes.q.byte_offset = kHuge + 4; }, "q.*", ""},
       {"ChannelStride", [](RunRequest& r) { r.call.shapes.q.stride[2] = 2; }, "q.*", "2"},
       {"KChannelStrideZero", [](RunRequest& r) { r.call.shapes.k.stride[2] = 0; }, "k.*", "0"},
       {"QOnOtherDevice", [](RunRequest& r) { r.call.shapes.q.device_type = MOBA_DEVICE_CUDA; },
@@ -216,14 +216,16 @@ std::vector<BadRun> WithValues() {
       {"OAtEndOfV", [](RunRequest& r) { r.call.o = Add(r.call.v, (50 * 12 - 1) * 4); }, "o.*", ""},
       {"LseInsideO", [](RunRequest& r) { r.call.lse = Add(r.call.o, 400); }, "(o|lse).*", ""},
       {"LseInsideV", [](RunRequest& r) { r.call.lse = const_cast<void*>(r.call.v); }, "lse.*", ""},
-      {"LseInsideLengths",
-       [](RunRequest& r) { r.call.lse = const_cast<void*>(r.call.cu_seqlens_q); }, "lse.*", ""},
-      {"WorkspaceInsideO",
+      {"LseIsLengths",
        [](RunRequest& r) {
-         r.call.workspace =
-             reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(r.call.o) / 64 * 64 + 64);
+         static int32_t both[100];
+         std::copy_n(std::array{0, 20, 25}.data(), 3, both);
+         r.call.cu_seqlens_q = r.call.lse = both;
        },
-       "workspace", ""},
+       "lse.*", ""},
+      {"OInsideWorkspace", [](RunRequest& r) { r.call.o = r.call.workspace; }, "o|workspace", ""},
+      {"QInsideWorkspace", [](RunRequest& r) { r.call.q = r.call.workspace; }, "q|workspace", ""},
+      {"NegativeByteOffset", [](RunRequest& r) { r.call.shapes.o.byte_offset = -4; }, "o.*", "-4"},
   };
 }
 
@@ -231,8 +233,11 @@ std::vector<BadRun> WithExportedSelection() {
   return {
       {"SelectedWidth", [](RunRequest& r) { r.call.shapes.selected.shape[2] = 2; }, "selected.*",
        "2"},
-      {"SelectedTooWide", [](RunRequest& r) { r.call.shapes.selected.shape[2] = 4; }, "selected.*",
-       "4"},
+      {"SelectedTooWide",
+       [](RunRequest& r) {
+         r.call.shapes.selected = DescribeTensor(MOBA_I32, {25, 4, 4});
+       },
+       "selected.*", "4"},
       {"SelectedHeads", [](RunRequest& r) { r.call.shapes.selected.shape[1] = 2; }, "selected.*",
        "2"},
       {"SelectedTokens", [](RunRequest& r) { r.call.shapes.selected.shape[0] = 20; }, "selected.*",
@@ -349,6 +354,13 @@ TEST(Validation, BatchAxesMustAgree) {
       {"o", [](RunRequest& r) { r.call.shapes.o.shape[0] = 2; }, "o.*", "2"},
       {"lse", [](RunRequest& r) { r.call.shapes.lse.shape[0] = 1; }, "lse.*", "1"},
       {"selected", [](RunRequest& r) { r.call.shapes.selected.shape[0] = 4; }, "selected.*", "4"},
+      {"product of batch and tokens",
+       [](RunRequest& r) {
+         moba_tensor& q = r.call.shapes.q;
+         q.shape[0] = q.shape[1] = int64_t{1} << 40;
+         q.stride[0] = q.stride[1] = 0;
+       },
+       "q.*", ""},
       {"too many sequences",
        [](RunRequest& r) {
          for (moba_tensor* tensor :
