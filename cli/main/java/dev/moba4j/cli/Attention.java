@@ -1,0 +1,110 @@
+package dev.moba4j.cli;
+
+import dev.moba4j.AttentionInputs;
+import dev.moba4j.AttentionOptions;
+import dev.moba4j.AttentionOutputs;
+import dev.moba4j.AttentionPlan;
+import dev.moba4j.DType;
+import dev.moba4j.PlanSpec;
+import dev.moba4j.RunControl;
+import dev.moba4j.Tensor;
+import dev.moba4j.safetensors.SafetensorsWriter;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** One attention operation, from mapped inputs straight into the mapped output file. */
+final class Attention {
+    private final AttentionPlan plan;
+    private final AttentionInputs inputs;
+    private final @Nullable Tensor given;
+    private final AttentionOutputs outputs;
+    private @Nullable Tensor routed;
+
+    /**
+     * Declares the output file's tensors; its commit is the caller's.
+     *
+     * @param plan made from {@link #spec}
+     * @param given the selection to read instead of a routed one; null to route, or for full attention
+     * @param selectionOut whether the file also gets the selection
+     */
+    Attention(
+            AttentionPlan plan,
+            AttentionInputs inputs,
+            @Nullable Tensor given,
+            SafetensorsWriter writer,
+            boolean selectionOut)
+            throws IOException {
+        this.plan = plan;
+        this.inputs = inputs;
+        this.given = given;
+        Tensor q = inputs.q();
+        writer.declare("o", q.dtype(), q.dim(0), q.dim(1), plan.spec().headDimV());
+        writer.declare("lse", DType.F32, q.dim(0), q.dim(1));
+        if (selectionOut) {
+            writer.declare("selected", DType.I32, given == null ? selectionShape() : given.shape());
+        }
+        Tensor selected = selectionOut ? writer.tensor("selected") : null;
+        if (selected != null && given != null) {
+            selected.segment().copyFrom(given.segment());
+        }
+        outputs = AttentionOutputs.of(writer.tensor("o"), writer.tensor("lse"), given == null ? selected : null);
+    }
+
+    /** The plan that an operation needs. */
+    static PlanSpec spec(AttentionInputs inputs, @Nullable Tensor given, AttentionOptions options) {
+        PlanSpec spec = PlanSpec.forTensors(inputs.q(), inputs.k(), inputs.v(), Sequences.cuSeqlens(inputs), options);
+        return given == null ? spec : spec.withMaxSelected(given.dim(given.rank() - 1));
+    }
+
+    /** Runs and times, without anything beside. */
+    RunTimes run(int repetitions, Progress progress) {
+        return RunTimes.measure(repetitions, () -> progress.step(this::attend), null);
+    }
+
+    /**
+     * Runs and times; where blocks are routed, routing alone is run and timed after each run.
+     *
+     * @param scratch memory for that routing's result
+     */
+    RunTimes runBesideRouting(int repetitions, Progress progress, Arena scratch) {
+        if (!routes()) {
+            return run(repetitions, progress);
+        }
+        Tensor selected = Tensor.allocate(scratch, DType.I32, selectionShape());
+        routed = selected;
+        return RunTimes.measure(repetitions, () -> progress.step(this::attend), () -> plan.route(inputs, selected));
+    }
+
+    private void attend(RunControl control) {
+        if (given == null) {
+            plan.attend(inputs, outputs, control);
+        } else {
+            plan.attendSelected(inputs, given, outputs, control);
+        }
+    }
+
+    /** Useful work of one run, after {@link #runBesideRouting}. */
+    double usefulGflop() {
+        return UsefulWork.attention(pairs(), plan.spec().headDim(), plan.spec().headDimV());
+    }
+
+    private long pairs() {
+        AttentionOptions options = plan.spec().options();
+        Sequences sequences = Sequences.of(inputs);
+        if (options.full()) {
+            return UsefulWork.fullPairs(sequences, plan.spec().heads(), options.causal());
+        }
+        Tensor selected = Objects.requireNonNullElse(given, routed);
+        return UsefulWork.selectedPairs(sequences, selected, options.blockSize(), options.causal());
+    }
+
+    private boolean routes() {
+        return given == null && !plan.spec().options().full();
+    }
+
+    private long[] selectionShape() {
+        return new long[] {inputs.q().dim(0), inputs.q().dim(1), plan.selectionWidth(inputs)};
+    }
+}

@@ -1,0 +1,15 @@
+package dev.moba4j.cli;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.IOException;
+import java.io.Writer;
+
+/** JSON as the command line writes it: indented. */
+final class Json {
+    private Json() {}
+
+    static JsonGenerator generator(Writer target) throws IOException {
+        return new JsonFactory().createGenerator(target).useDefaultPrettyPrinter();
+    }
+}

@@ -1,0 +1,26 @@
+package dev.moba4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** The most memory this process has had resident, mapped files included, as the kernel counts it. */
+final class PeakMemory {
+    private static final Path STATUS = Path.of("/proc/self/status");
+
+    private PeakMemory() {}
+
+    /** Bytes. */
+    static long bytes() {
+        try {
+            for (String line : Files.readAllLines(STATUS)) {
+                if (line.startsWith("VmHWM:")) {
+                    return 1024 * Long.parseLong(line.replaceAll("\\D", ""));
+                }
+            }
+        } catch (IOException e) {
+            throw new FailedException("peak memory cannot be read from " + STATUS + ": " + e.getMessage());
+        }
+        throw new FailedException("peak memory cannot be read: " + STATUS + " has no VmHWM");
+    }
+}

@@ -1,0 +1,74 @@
+package dev.moba4j.cli.demo;
+
+import dev.moba4j.Engine;
+import dev.moba4j.cli.BadInputException;
+import dev.moba4j.cli.EngineChoice;
+import dev.moba4j.cli.OutputPaths;
+import dev.moba4j.cli.ProgramVersion;
+import dev.moba4j.cli.WholeNumber;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code moba demo}: needles in a long context, found by MoBA and by full attention, timed and compared. */
+@Command(
+        name = "demo",
+        mixinStandardHelpOptions = true,
+        versionProvider = ProgramVersion.class,
+        sortOptions = false,
+        description =
+                "Plants needles in a long context, lets MoBA and full attention look for them, compares values and"
+                        + " times, and writes pictures into ./demo-output/.")
+public final class DemoCommand implements Callable<Integer> {
+    private static final Path FOLDER = Path.of("demo-output");
+    private static final int FEWEST_TOKENS = 4096;
+    private static final int TOP_K = 3;
+    private static final int REPETITIONS = 3;
+
+    @Option(
+            names = "--tokens",
+            paramLabel = "N",
+            defaultValue = "32768",
+            converter = WholeNumber.class,
+            description = "Length of the context; default ${DEFAULT-VALUE}. The backend scalar needs minutes for 4096.")
+    private long tokens;
+
+    @Mixin
+    private final EngineChoice engines = new EngineChoice();
+
+    @Option(names = "--quiet", description = "Show no progress.")
+    private boolean quiet;
+
+    @Override
+    public Integer call() throws IOException {
+        int length = WholeNumber.atLeast(FEWEST_TOKENS, "--tokens", tokens);
+        makeFolder();
+        try (Engine engine = engines.open();
+                Arena arena = Arena.ofShared()) {
+            Haystack haystack = new Haystack(arena, length);
+            Trial moba = Trial.moba(engine, arena, haystack, TOP_K, REPETITIONS, quiet);
+            Trial ownBlock = Trial.moba(engine, arena, haystack, 1, REPETITIONS, quiet);
+            Trial full = Trial.full(engine, arena, haystack, quiet);
+            DemoReport report = new DemoReport(haystack, moba, ownBlock, full);
+            OutputPaths.write(FOLDER.resolve("selection-map.png"), report.selectionMap());
+            OutputPaths.write(FOLDER.resolve("timing.png"), TimingChart.png(List.of(full, moba)));
+            System.out.print(report.text(engine.info()));
+            System.out.println(
+                    "pictures: " + FOLDER.resolve("selection-map.png") + ", " + FOLDER.resolve("timing.png"));
+        }
+        return 0;
+    }
+
+    private static void makeFolder() throws IOException {
+        if (Files.exists(FOLDER) && !Files.isDirectory(FOLDER)) {
+            throw new BadInputException(FOLDER + " is a file here; expected a folder, or nothing, for the pictures");
+        }
+        Files.createDirectories(FOLDER);
+    }
+}
