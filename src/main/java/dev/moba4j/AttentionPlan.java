@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Every run validates its tensors first and throws {@link IllegalArgumentException} with nothing computed if they do
  * not fit; {@link IllegalStateException} if a tensor's arena is closed; {@link EngineClosedException} if the plan or its
  * engine is closed; {@link RunCancelledException} if its control was cancelled; {@link MobaOutOfMemoryException} if
- * scratch memory cannot be had. Closing an arena whose tensors a run uses throws in the closing thread.
+ * scratch memory cannot be had. Closing an arena whose tensors a run of the native backend uses throws in the closing
+ * thread; plain Java cannot hold an arena open, so a run of the scalar backend throws instead.
  *
  * <p>The asynchronous forms hold plan and engine open until they end, and report what a run throws through the future.
  * Their tensors must be accessible to other threads: not of a confined arena. Cancelling the future does not stop the
@@ -26,7 +27,7 @@ public final class AttentionPlan implements AutoCloseable {
     private final PlanSpec spec;
     private final BackendPlan backend;
     private final RunValidation validation;
-    private final Liveness liveness = new Liveness("plan");
+    private final Liveness liveness = new Liveness("plan", EngineClosedException::new, EngineBusyException::new);
 
     AttentionPlan(Engine engine, PlanSpec spec, BackendPlan backend) {
         this.engine = engine;
@@ -81,7 +82,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param selected output {@code [Tq, H, K']} I32, {@code K'} = {@link #selectionWidth}
      */
     public void route(AttentionInputs in, Tensor selected) {
-        run(() -> routeNow(in, selected, null));
+        run(null, signals -> routeNow(in, selected, signals));
     }
 
     /**
@@ -92,7 +93,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param control shows progress and stops the run
      */
     public void route(AttentionInputs in, Tensor selected, RunControl control) {
-        run(() -> routeNow(in, selected, control.signals()));
+        run(control, signals -> routeNow(in, selected, signals));
     }
 
     /**
@@ -102,7 +103,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param out o, and lse and selection where wanted
      */
     public void attend(AttentionInputs in, AttentionOutputs out) {
-        run(() -> attendNow(in, out, null));
+        run(null, signals -> attendNow(in, out, signals));
     }
 
     /**
@@ -113,7 +114,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param control shows progress and stops the run
      */
     public void attend(AttentionInputs in, AttentionOutputs out, RunControl control) {
-        run(() -> attendNow(in, out, control.signals()));
+        run(control, signals -> attendNow(in, out, signals));
     }
 
     /**
@@ -125,7 +126,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param out o, and lse where wanted; {@code out.selected()} is null
      */
     public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out) {
-        run(() -> attendSelectedNow(in, selected, out, null));
+        run(null, signals -> attendSelectedNow(in, selected, out, signals));
     }
 
     /**
@@ -137,7 +138,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param control shows progress and stops the run
      */
     public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out, RunControl control) {
-        run(() -> attendSelectedNow(in, selected, out, control.signals()));
+        run(control, signals -> attendSelectedNow(in, selected, out, signals));
     }
 
     /**
@@ -148,7 +149,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> routeAsync(AttentionInputs in, Tensor selected) {
-        return runAsync(() -> routeNow(in, selected, null));
+        return runAsync(null, signals -> routeNow(in, selected, signals));
     }
 
     /**
@@ -160,7 +161,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> routeAsync(AttentionInputs in, Tensor selected, RunControl control) {
-        return runAsync(() -> routeNow(in, selected, control.signals()));
+        return runAsync(control, signals -> routeNow(in, selected, signals));
     }
 
     /**
@@ -171,7 +172,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> attendAsync(AttentionInputs in, AttentionOutputs out) {
-        return runAsync(() -> attendNow(in, out, null));
+        return runAsync(null, signals -> attendNow(in, out, signals));
     }
 
     /**
@@ -183,7 +184,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> attendAsync(AttentionInputs in, AttentionOutputs out, RunControl control) {
-        return runAsync(() -> attendNow(in, out, control.signals()));
+        return runAsync(control, signals -> attendNow(in, out, signals));
     }
 
     /**
@@ -195,7 +196,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> attendSelectedAsync(AttentionInputs in, Tensor selected, AttentionOutputs out) {
-        return runAsync(() -> attendSelectedNow(in, selected, out, null));
+        return runAsync(null, signals -> attendSelectedNow(in, selected, out, signals));
     }
 
     /**
@@ -209,7 +210,7 @@ public final class AttentionPlan implements AutoCloseable {
      */
     public CompletableFuture<Void> attendSelectedAsync(
             AttentionInputs in, Tensor selected, AttentionOutputs out, RunControl control) {
-        return runAsync(() -> attendSelectedNow(in, selected, out, control.signals()));
+        return runAsync(control, signals -> attendSelectedNow(in, selected, out, signals));
     }
 
     /**
@@ -240,31 +241,50 @@ public final class AttentionPlan implements AutoCloseable {
         backend.attendSelected(in, sequences, selected, out, signals);
     }
 
-    private void run(Runnable operation) {
-        enter();
+    /** A run that reports to signals, if there are any. */
+    @FunctionalInterface
+    private interface Operation {
+        void run(@Nullable RunSignals signals);
+    }
+
+    private void run(@Nullable RunControl control, Operation operation) {
+        enter(control);
         try {
-            operation.run();
+            operation.run(control == null ? null : control.signals());
         } finally {
-            exit();
+            exit(control);
         }
     }
 
-    private CompletableFuture<Void> runAsync(Runnable operation) {
-        enter();
-        return CompletableFuture.runAsync(operation, engine.asyncRuns()).whenComplete((nothing, failure) -> exit());
+    private CompletableFuture<Void> runAsync(@Nullable RunControl control, Operation operation) {
+        enter(control);
+        return CompletableFuture.runAsync(
+                        () -> operation.run(control == null ? null : control.signals()), engine.asyncRuns())
+                .whenComplete((nothing, failure) -> exit(control));
     }
 
-    private void enter() {
+    private void enter(@Nullable RunControl control) {
         engine.liveness().enter();
         try {
             liveness.enter();
-        } catch (EngineClosedException e) {
+            try {
+                if (control != null) {
+                    control.liveness().enter();
+                }
+            } catch (RuntimeException e) {
+                liveness.exit();
+                throw e;
+            }
+        } catch (RuntimeException e) {
             engine.liveness().exit();
             throw e;
         }
     }
 
-    private void exit() {
+    private void exit(@Nullable RunControl control) {
+        if (control != null) {
+            control.liveness().exit();
+        }
         liveness.exit();
         engine.liveness().exit();
     }

@@ -27,7 +27,7 @@ public final class Engine implements AutoCloseable {
 
     private final BackendEngine backend;
     private final EngineInfo info;
-    private final Liveness liveness = new Liveness("engine");
+    private final Liveness liveness = new Liveness("engine", EngineClosedException::new, EngineBusyException::new);
     private final ThreadPoolExecutor asyncRuns;
 
     private Engine(String name, BackendEngine backend, String reason) {

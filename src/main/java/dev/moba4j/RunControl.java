@@ -1,16 +1,19 @@
 package dev.moba4j;
 
+import dev.moba4j.internal.Liveness;
 import dev.moba4j.internal.RunSignals;
 import java.lang.foreign.Arena;
 
 /**
  * Progress counter and cancel flag of one run, readable and settable from any thread while it runs. Made for one run: a
- * cancelled control cancels every run it is given to. Closing it during its run throws {@link IllegalStateException},
- * and so does every use after that it is closed.
+ * cancelled control cancels every run it is given to. Closing it during its run throws {@link IllegalStateException};
+ * so does every use of a closed one.
  */
 public final class RunControl implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final RunSignals signals = new RunSignals(arena);
+    private final Liveness liveness =
+            new Liveness("run control", IllegalStateException::new, IllegalStateException::new);
 
     private RunControl() {}
 
@@ -65,12 +68,20 @@ public final class RunControl implements AutoCloseable {
         return total == 0 ? 0 : Math.min(1, (double) done() / total);
     }
 
-    /** Releases the memory. Idempotent. */
+    /**
+     * Releases the memory. Idempotent.
+     *
+     * @throws IllegalStateException if its run is under way; nothing has changed then
+     */
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
+        if (liveness.close()) {
             arena.close();
         }
+    }
+
+    Liveness liveness() {
+        return liveness;
     }
 
     RunSignals signals() {

@@ -1,57 +1,60 @@
 package dev.moba4j.internal;
 
-import dev.moba4j.EngineBusyException;
-import dev.moba4j.EngineClosedException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 
-/** Counts the uses of a handle that are under way, so that it is closed only between them. Thread-safe. */
+/** Counts the runs that use a handle, so that it is closed only between them. Thread-safe. */
 public final class Liveness {
     private static final int CLOSED = -1;
 
     private final String handle;
-    private final AtomicInteger uses = new AtomicInteger();
+    private final Function<String, RuntimeException> closedException;
+    private final Function<String, RuntimeException> busyException;
+    private final AtomicInteger runs = new AtomicInteger();
 
     /**
      * A live handle.
      *
      * @param handle what it is called in messages
+     * @param closedException thrown by a use after close
+     * @param busyException thrown by a close during a use
      */
-    public Liveness(String handle) {
+    public Liveness(
+            String handle,
+            Function<String, RuntimeException> closedException,
+            Function<String, RuntimeException> busyException) {
         this.handle = handle;
+        this.closedException = closedException;
+        this.busyException = busyException;
     }
 
-    /**
-     * Begins a use; {@link #exit} ends it.
-     *
-     * @throws EngineClosedException if the handle is closed
-     */
+    /** Begins a use, which {@link #exit} ends; throws if the handle is closed. */
     public void enter() {
         int before;
         do {
-            before = uses.get();
+            before = runs.get();
             if (before == CLOSED) {
-                throw new EngineClosedException("the " + handle + " is closed, expected an open one");
+                throw closedException.apply("the " + handle + " is closed, expected an open one");
             }
-        } while (!uses.compareAndSet(before, before + 1));
+        } while (!runs.compareAndSet(before, before + 1));
     }
 
     /** Ends a use. */
     public void exit() {
-        uses.decrementAndGet();
+        runs.decrementAndGet();
     }
 
     /**
-     * Closes the handle.
+     * Closes the handle; throws if it is in use.
      *
      * @return whether this call closed it, not an earlier one
-     * @throws EngineBusyException if a use is under way
      */
     public boolean close() {
-        int witness = uses.compareAndExchange(0, CLOSED);
-        if (witness > 0) {
-            throw new EngineBusyException("the " + handle + " has " + witness
-                    + " runs under way, expected none: close it when they have ended");
+        int before = runs.compareAndExchange(0, CLOSED);
+        if (before > 0) {
+            throw busyException.apply("the " + handle + " is in use by " + before + (before == 1 ? " run" : " runs")
+                    + " under way, expected none: close it when they have ended");
         }
-        return witness == 0;
+        return before == 0;
     }
 }

@@ -31,7 +31,9 @@ final class HeaderReader {
         try (JsonParser parser = JSON.createParser(json)) {
             return new HeaderReader(file, parser).header();
         } catch (JsonProcessingException e) {
-            throw new SafetensorsException(file + ": the header is no valid JSON: " + e.getOriginalMessage(), e);
+            long offset = e.getLocation() == null ? 0 : e.getLocation().getByteOffset();
+            throw new SafetensorsException(
+                    file + ": the header is no valid JSON at its byte " + offset + ", expected one object", e);
         }
     }
 
@@ -47,7 +49,7 @@ final class HeaderReader {
                 repeated = tensors.put(name, entry(name)) != null;
             }
             if (repeated) {
-                throw refused(quoted(name), "appears twice", "each name once");
+                throw refused(Quotation.of(name), "appears twice", "each name once");
             }
         }
         if (parser.nextToken() != null) {
@@ -60,13 +62,13 @@ final class HeaderReader {
         expect(Header.METADATA, JsonToken.START_OBJECT);
         while (parser.nextToken() != JsonToken.END_OBJECT) {
             String key = parser.currentName();
-            expect(Header.METADATA + "." + key, JsonToken.VALUE_STRING);
+            expect(Header.METADATA + "." + Quotation.of(key), JsonToken.VALUE_STRING);
             metadata.put(key, parser.getText());
         }
     }
 
     private TensorEntry entry(String name) throws IOException {
-        String tensor = "tensor " + quoted(name);
+        String tensor = "tensor " + Quotation.of(name);
         expect(tensor, JsonToken.START_OBJECT);
         @Nullable String dtype = null;
         long @Nullable [] shape = null;
@@ -80,7 +82,7 @@ final class HeaderReader {
                 }
                 case "shape" -> shape = sizes(tensor + ".shape");
                 case "data_offsets" -> offsets = sizes(tensor + ".data_offsets");
-                default -> throw refused(tensor, "has a field " + quoted(field), "dtype, shape and data_offsets");
+                default -> throw refused(tensor, "has a field " + Quotation.of(field), "dtype, shape and data_offsets");
             }
         }
         if (dtype == null || shape == null || offsets == null) {
@@ -99,7 +101,7 @@ final class HeaderReader {
             boolean fits = parser.currentToken() == JsonToken.VALUE_NUMBER_INT
                     && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
             if (!fits || parser.getLongValue() < 0) {
-                throw refused(what, "holds " + parser.getText(), "whole numbers from 0 to 2^63 - 1");
+                throw refused(what, "holds " + Quotation.of(parser.getText()), "whole numbers from 0 to 2^63 - 1");
             }
             sizes.add(parser.getLongValue());
         }
@@ -109,7 +111,7 @@ final class HeaderReader {
     private void expect(String what, JsonToken expected) throws IOException {
         JsonToken token = parser.nextToken();
         if (token != expected) {
-            String found = token == null ? "missing" : parser.getText();
+            String found = token == null ? "missing" : Quotation.of(parser.getText());
             throw refused(what, "is " + found, kind(expected));
         }
     }
@@ -120,10 +122,6 @@ final class HeaderReader {
             case START_ARRAY -> "an array";
             default -> "a string";
         };
-    }
-
-    private static String quoted(String name) {
-        return '"' + name + '"';
     }
 
     private SafetensorsException refused(String what, String was, String expected) {

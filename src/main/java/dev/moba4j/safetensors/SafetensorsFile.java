@@ -9,6 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
@@ -121,11 +123,12 @@ public final class SafetensorsFile implements AutoCloseable {
     public Tensor tensor(String name) {
         TensorEntry entry = header.tensors().get(name);
         if (entry == null) {
-            throw new SafetensorsException(file + ": there is no tensor \"" + name + "\", expected one of " + names());
+            throw new SafetensorsException(
+                    file + ": there is no tensor " + Quotation.of(name) + ", expected one of " + Quotation.of(names()));
         }
         DType dtype = dtype(entry.dtype());
         if (dtype == null) {
-            throw refused(name, "dtype", entry.dtype(), "one of " + Arrays.toString(DType.values()));
+            throw refused(name, "dtype", Quotation.of(entry.dtype()), "one of " + Arrays.toString(DType.values()));
         }
         if (entry.shape().length == 0) {
             throw refused(name, "shape", "[]", "at least one axis");
@@ -172,6 +175,9 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private static MemorySegment map(Path file, Arena arena) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            if (Files.isDirectory(file)) {
+                throw new FileSystemException(file.toString(), null, "is a folder");
+            }
             return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
         }
     }
@@ -216,6 +222,6 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private SafetensorsException refused(String name, String field, String was, String expected) {
         return new SafetensorsException(
-                file + ": tensor \"" + name + "\"." + field + " is " + was + ", expected " + expected);
+                file + ": tensor " + Quotation.of(name) + "." + field + " is " + was + ", expected " + expected);
     }
 }

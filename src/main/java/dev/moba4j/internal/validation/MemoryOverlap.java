@@ -1,76 +1,94 @@
 package dev.moba4j.internal.validation;
 
 import dev.moba4j.Tensor;
-import java.lang.foreign.MemorySegment;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Whether tensors share memory, decided from addresses and strides. Two tensors are taken to be apart when their byte
- * ranges are, or when both step by the same largest stride and stay in different parts of each step, as interleaved
- * views of one buffer do.
- */
+/** Whether tensors share memory, decided from addresses and strides, so that interleaved views of one buffer are apart. */
 final class MemoryOverlap {
     private MemoryOverlap() {}
 
-    /** Whether two elements of one tensor may share memory: each axis has to step over all that smaller strides cover. */
+    /** Whether two elements of one tensor may share memory: each axis has to step over all that shorter ones cover. */
     static boolean withinItself(Tensor tensor) {
         if (tensor.elementCount() == 0) {
             return false;
         }
-        int[] byStride = IntStream.range(0, tensor.rank())
-                .filter(axis -> tensor.dim(axis) > 1)
-                .boxed()
-                .sorted((a, b) -> Long.compare(tensor.stride(a), tensor.stride(b)))
-                .mapToInt(Integer::intValue)
-                .toArray();
-        long covered = 1;
-        for (int axis : byStride) {
-            if (tensor.stride(axis) < covered) {
+        Steps steps = Steps.of(tensor);
+        for (int axis = 0; axis < steps.count(); axis++) {
+            if (steps.stride(axis) < steps.reach(axis + 1)) {
                 return true;
             }
-            covered += (tensor.dim(axis) - 1) * tensor.stride(axis);
         }
         return false;
     }
 
     /** Whether two tensors may share memory. */
     static boolean between(Tensor a, @Nullable Tensor b) {
-        if (b == null || a.elementCount() == 0 || b.elementCount() == 0 || disjoint(a.segment(), b.segment())) {
+        if (b == null || a.elementCount() == 0 || b.elementCount() == 0) {
             return false;
         }
-        long step = largestStep(a);
-        if (step == 0 || step != largestStep(b)) {
+        return !apart(Steps.of(a), 0, Steps.of(b), 0, b.address() - a.address());
+    }
+
+    /**
+     * Whether b, which begins {@code distance} bytes after a, keeps out of a; looking at the steps from {@code fromA} and
+     * {@code fromB} on. The longest step, if all that is left of either tensor fits into it, is a period of both: then it is
+     * enough to compare one period of a with the two of b that it can meet.
+     */
+    private static boolean apart(Steps a, int fromA, Steps b, int fromB, long distance) {
+        if (distance >= a.reach(fromA) || -distance >= b.reach(fromB)) {
             return true;
         }
-        long distance = Math.floorMod(b.address() - a.address(), step);
-        return distance < extentWithin(a, step) || step - distance < extentWithin(b, step);
-    }
-
-    private static boolean disjoint(MemorySegment a, MemorySegment b) {
-        return a.address() + a.byteSize() <= b.address() || b.address() + b.byteSize() <= a.address();
-    }
-
-    /** Largest stride in bytes, 0 for a single element. */
-    private static long largestStep(Tensor tensor) {
-        long largest = 0;
-        for (int axis = 0; axis < tensor.rank(); axis++) {
-            if (tensor.dim(axis) > 1) {
-                largest = Math.max(largest, tensor.stride(axis));
-            }
+        long period = Math.max(a.stride(fromA), b.stride(fromB));
+        if (period == 0) {
+            return false;
         }
-        return largest * tensor.dtype().byteSize();
+        int nextA = a.stride(fromA) == period ? fromA + 1 : fromA;
+        int nextB = b.stride(fromB) == period ? fromB + 1 : fromB;
+        if (a.reach(nextA) > period || b.reach(nextB) > period) {
+            return false;
+        }
+        long within = Math.floorMod(distance, period);
+        return apart(a, nextA, b, nextB, within) && apart(a, nextA, b, nextB, within - period);
     }
 
-    /** Bytes from the first to the last element that one step of the largest stride covers. */
-    private static long extentWithin(Tensor tensor, long step) {
-        int size = tensor.dtype().byteSize();
-        long extent = size;
-        for (int axis = 0; axis < tensor.rank(); axis++) {
-            if (tensor.stride(axis) * size != step) {
-                extent += (tensor.dim(axis) - 1) * tensor.stride(axis) * size;
+    /**
+     * The axes along which a tensor has more than one element, the longest stride first.
+     *
+     * @param strides in bytes
+     * @param reaches bytes from the first element to the end of the last, over the axes from each one on
+     */
+    private record Steps(long[] strides, long[] reaches) {
+
+        static Steps of(Tensor tensor) {
+            int size = tensor.dtype().byteSize();
+            int[] axes = IntStream.range(0, tensor.rank())
+                    .filter(axis -> tensor.dim(axis) > 1)
+                    .boxed()
+                    .sorted((a, b) -> Long.compare(tensor.stride(b), tensor.stride(a)))
+                    .mapToInt(Integer::intValue)
+                    .toArray();
+            long[] strides = new long[axes.length];
+            long[] reaches = new long[axes.length + 1];
+            reaches[axes.length] = size;
+            for (int i = axes.length - 1; i >= 0; i--) {
+                strides[i] = tensor.stride(axes[i]) * size;
+                reaches[i] = reaches[i + 1] + (tensor.dim(axes[i]) - 1) * strides[i];
             }
+            return new Steps(strides, reaches);
         }
-        return extent;
+
+        int count() {
+            return strides.length;
+        }
+
+        /** Longest stride of the axes from one on, 0 if there is none. */
+        long stride(int from) {
+            return from < strides.length ? strides[from] : 0;
+        }
+
+        long reach(int from) {
+            return reaches[from];
+        }
     }
 }
