@@ -131,11 +131,15 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
   const cpu::Plan& cpu_plan = plan->plan;
   const cpu::PlanShape& shape = cpu_plan.shape;
   if (const int32_t status = CheckOperation(shape, arguments, shapes)) return status;
-  Tensors tensors;
-  Sequences sequences;
-  if (const int32_t status = ReadRun(shape, shapes, arguments, tensors, sequences)) return status;
   if (const int32_t status = CheckWorkspace(*plan, workspace)) return status;
   if (const int32_t status = CheckControl(progress, cancel)) return status;
+  Tensors tensors;
+  Sequences sequences;
+  if (const int32_t status = ReadRun(shape, shapes, arguments,
+                                     Contiguous("workspace", workspace.data, plan->workspace_bytes),
+                                     tensors, sequences)) {
+    return status;
+  }
 
   core::Carver carver(workspace.data);
   core::Sequence* table = cpu_plan.CarveSequences(carver);

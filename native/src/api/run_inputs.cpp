@@ -67,23 +67,32 @@ int32_t ReadSelectionTensor(const cpu::PlanShape& shape, const moba_run_shapes& 
                     shapes.selected, data, tensors.selected);
 }
 
-int32_t CheckOutputs(const Tensors& tensors, Operation operation) {
+// Outputs share memory with nothing else, and the workspace neither.
+int32_t CheckOutputs(const Tensors& tensors, Operation operation, const Tensor& lengths_q,
+                     const Tensor& lengths_k, const Tensor& workspace) {
   const bool given = operation == Operation::kAttendSelected;
-  const Tensor* const outputs[] = {&tensors.o, &tensors.lse, given ? nullptr : &tensors.selected};
-  const Tensor* const inputs[] = {&tensors.q, &tensors.k, &tensors.v,
-                                  given ? &tensors.selected : nullptr};
-  for (const Tensor* const* output = outputs; output != std::end(outputs); ++output) {
-    if (*output == nullptr) continue;
-    for (const Tensor* input : inputs) {
-      if (input == nullptr) continue;
+  const Tensor none;
+  const Tensor* const written[] = {&tensors.o, &tensors.lse, given ? &none : &tensors.selected,
+                                   &workspace};
+  const Tensor* const read[] = {&tensors.q, &tensors.k,
+                                &tensors.v, given ? &tensors.selected : &none,
+                                &lengths_q, &lengths_k};
+  for (const Tensor* const* output = written; output != std::end(written); ++output) {
+    for (const Tensor* input : read) {
       if (const int32_t status = CheckApart(**output, *input)) return status;
     }
-    for (const Tensor* const* other = output + 1; other != std::end(outputs); ++other) {
-      if (*other == nullptr) continue;
+    for (const Tensor* const* other = output + 1; other != std::end(written); ++other) {
       if (const int32_t status = CheckApart(**output, **other)) return status;
     }
   }
   return MOBA_OK;
+}
+
+// The memory of cu_seqlens, after they were validated.
+Tensor Lengths(const char* name, const moba_tensor& tensor, const void* data) {
+  if (tensor.ndim == 0) return {};
+  return Contiguous(name, static_cast<const char*>(data) + tensor.byte_offset,
+                    tensor.shape[0] * ElementSize(tensor.dtype));
 }
 
 int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
@@ -99,7 +108,8 @@ int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes
 }  // namespace
 
 int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
-                const Arguments& arguments, Tensors& tensors, Sequences& sequences) {
+                const Arguments& arguments, const Tensor& workspace, Tensors& tensors,
+                Sequences& sequences) {
   if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kInput, tensors)) {
     return status;
   }
@@ -109,8 +119,13 @@ int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
     }
   }
   if (const int32_t status = ReadSelectionTensor(shape, shapes, arguments, tensors)) return status;
-  if (const int32_t status = CheckOutputs(tensors, arguments.operation)) return status;
-  return ReadSequences(shape, shapes, arguments, tensors, sequences);
+  if (const int32_t status = ReadSequences(shape, shapes, arguments, tensors, sequences)) {
+    return status;
+  }
+  return CheckOutputs(tensors, arguments.operation,
+                      Lengths("cu_seqlens_q", shapes.cu_seqlens_q, arguments.cu_seqlens_q),
+                      Lengths("cu_seqlens_k", shapes.cu_seqlens_k, arguments.cu_seqlens_k),
+                      workspace);
 }
 
 int32_t ReadRunShapes(const cpu::PlanShape& shape, const moba_run_shapes& shapes,

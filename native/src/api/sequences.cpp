@@ -8,10 +8,7 @@ namespace {
 using LongLong = long long;
 
 int32_t CheckOffsets(const char* name, const moba_tensor& tensor, const void* data) {
-  if (tensor.struct_size != static_cast<int64_t>(sizeof(moba_tensor))) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s.struct_size is %lld, expected %zu", name,
-                static_cast<LongLong>(tensor.struct_size), sizeof(moba_tensor));
-  }
+  if (const int32_t status = CheckPlacement(name, tensor)) return status;
   if (tensor.dtype != MOBA_I32 && tensor.dtype != MOBA_I64) {
     return Fail(MOBA_INVALID_ARGUMENT, "%s.dtype is %s (%d), expected I32 or I64", name,
                 DTypeName(tensor.dtype), tensor.dtype);
@@ -27,23 +24,8 @@ int32_t CheckOffsets(const char* name, const moba_tensor& tensor, const void* da
     return Fail(MOBA_INVALID_ARGUMENT, "%s.stride[0] is %lld, expected 1", name,
                 static_cast<LongLong>(tensor.stride[0]));
   }
-  if (tensor.device_type != MOBA_DEVICE_CPU || tensor.device_id != 0) {
-    return Fail(MOBA_INVALID_ARGUMENT,
-                "%s is on device (type %d, id %d), expected the CPU (type %d, id 0)", name,
-                tensor.device_type, tensor.device_id, MOBA_DEVICE_CPU);
-  }
-  if (data == nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s is NULL, expected the address of its data", name);
-  }
-  const auto address =
-      reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(tensor.byte_offset);
-  const auto size = static_cast<uintptr_t>(ElementSize(tensor.dtype));
-  if (address % size != 0) {
-    return Fail(MOBA_INVALID_ARGUMENT,
-                "%s is at an address that is %d modulo %d, expected alignment to the element size",
-                name, static_cast<int>(address % size), static_cast<int>(size));
-  }
-  return MOBA_OK;
+  uintptr_t address = 0;
+  return ReadAddress(name, tensor, data, address);
 }
 
 // One side of one sequence of a packed batch.

@@ -74,24 +74,6 @@ int32_t CheckAxis(const char* name, int32_t index, const char* axis, int64_t siz
   return MOBA_OK;
 }
 
-int32_t CheckPlacement(const Expected& expected, const moba_tensor& tensor) {
-  const char* name = expected.name;
-  if (tensor.struct_size != static_cast<int64_t>(sizeof(moba_tensor))) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s.struct_size is %lld, expected %zu", name,
-                static_cast<LongLong>(tensor.struct_size), sizeof(moba_tensor));
-  }
-  if (tensor.dtype != expected.dtype) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s.dtype is %s (%d), expected %s", name,
-                DTypeName(tensor.dtype), tensor.dtype, DTypeName(expected.dtype));
-  }
-  if (tensor.device_type != MOBA_DEVICE_CPU || tensor.device_id != 0) {
-    return Fail(MOBA_INVALID_ARGUMENT,
-                "%s is on device (type %d, id %d), expected the CPU (type %d, id 0)", name,
-                tensor.device_type, tensor.device_id, MOBA_DEVICE_CPU);
-  }
-  return MOBA_OK;
-}
-
 }  // namespace
 
 int64_t ElementSize(int32_t dtype) {
@@ -126,10 +108,46 @@ const char* DTypeName(int32_t dtype) {
   }
 }
 
+int32_t CheckPlacement(const char* name, const moba_tensor& tensor) {
+  if (tensor.struct_size != static_cast<int64_t>(sizeof(moba_tensor))) {
+    return Fail(MOBA_INVALID_ARGUMENT, "%s.struct_size is %lld, expected %zu", name,
+                static_cast<LongLong>(tensor.struct_size), sizeof(moba_tensor));
+  }
+  if (tensor.device_type != MOBA_DEVICE_CPU || tensor.device_id != 0) {
+    return Fail(MOBA_INVALID_ARGUMENT,
+                "%s is on device (type %d, id %d), expected the CPU (type %d, id 0)", name,
+                tensor.device_type, tensor.device_id, MOBA_DEVICE_CPU);
+  }
+  return MOBA_OK;
+}
+
+int32_t ReadAddress(const char* name, const moba_tensor& tensor, const void* data,
+                    uintptr_t& address) {
+  if (data == nullptr) {
+    return Fail(MOBA_INVALID_ARGUMENT, "%s is NULL, expected the address of its data", name);
+  }
+  if (tensor.byte_offset < 0 || tensor.byte_offset > kMostBytes) {
+    return Fail(MOBA_INVALID_ARGUMENT, "%s.byte_offset is %lld, expected 0 to 2^62", name,
+                static_cast<LongLong>(tensor.byte_offset));
+  }
+  address = reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(tensor.byte_offset);
+  const auto size = static_cast<uintptr_t>(ElementSize(tensor.dtype));
+  if (address % size != 0) {
+    return Fail(MOBA_INVALID_ARGUMENT,
+                "%s is at an address that is %d modulo %d, expected alignment to the element size",
+                name, static_cast<int>(address % size), static_cast<int>(size));
+  }
+  return MOBA_OK;
+}
+
 int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const void* data,
                    Tensor& result) {
   const char* name = expected.name;
-  if (const int32_t status = CheckPlacement(expected, tensor)) return status;
+  if (tensor.dtype != expected.dtype) {
+    return Fail(MOBA_INVALID_ARGUMENT, "%s.dtype is %s (%d), expected %s", name,
+                DTypeName(tensor.dtype), tensor.dtype, DTypeName(expected.dtype));
+  }
+  if (const int32_t status = CheckPlacement(name, tensor)) return status;
   const int32_t first = expected.batched ? 1 : 0;
   const int32_t ndim = first + (expected.channels == 0 ? 2 : 3);
   if (tensor.ndim != ndim) {
@@ -179,21 +197,8 @@ int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const vo
     result.rows.data = nothing;
     return MOBA_OK;
   }
-  if (data == nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s is NULL, expected the address of its data", name);
-  }
-  if (tensor.byte_offset < 0 || tensor.byte_offset > kMostBytes) {
-    return Fail(MOBA_INVALID_ARGUMENT, "%s.byte_offset is %lld, expected 0 to 2^62", name,
-                static_cast<LongLong>(tensor.byte_offset));
-  }
-  const uintptr_t address =
-      reinterpret_cast<uintptr_t>(data) + static_cast<uintptr_t>(tensor.byte_offset);
-  if (address % static_cast<uintptr_t>(size) != 0) {
-    return Fail(MOBA_INVALID_ARGUMENT,
-                "%s is at an address that is %d modulo %d, expected alignment to the element size",
-                name, static_cast<int>(address % static_cast<uintptr_t>(size)),
-                static_cast<int>(size));
-  }
+  uintptr_t address = 0;
+  if (const int32_t status = ReadAddress(name, tensor, data, address)) return status;
   if (static_cast<uintptr_t>(-low) > address ||
       address > UINTPTR_MAX - static_cast<uintptr_t>(high)) {
     return Fail(MOBA_INVALID_ARGUMENT, "%s reaches beyond the address space with its strides",
@@ -258,6 +263,18 @@ bool Apart(const Walk& a, size_t first_a, const Walk& b, size_t first_b, int64_t
 }
 
 }  // namespace
+
+Tensor Contiguous(const char* name, const void* data, int64_t bytes) {
+  Tensor tensor;
+  tensor.name = name;
+  tensor.rows.element_size = 1;
+  tensor.rows.token_stride = 1;
+  tensor.tokens = bytes;
+  tensor.heads = tensor.channels = 1;
+  tensor.low = reinterpret_cast<uintptr_t>(data);
+  tensor.high = tensor.low + static_cast<uintptr_t>(bytes);
+  return tensor;
+}
 
 int32_t CheckApart(const Tensor& output, const Tensor& other) {
   if (output.high <= other.low || other.high <= output.low) return MOBA_OK;

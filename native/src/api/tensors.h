@@ -45,9 +45,19 @@ struct Tensor {
 int64_t ElementSize(int32_t dtype);
 const char* DTypeName(int32_t dtype);
 
+// A description of the current version, on the CPU.
+int32_t CheckPlacement(const char* name, const moba_tensor& tensor);
+
+// Where the data begins: not NULL, aligned to the element size.
+int32_t ReadAddress(const char* name, const moba_tensor& tensor, const void* data,
+                    uintptr_t& address);
+
 // Validates everything about one tensor that can be said without its neighbours.
 int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const void* data,
                    Tensor& result);
+
+// `bytes` bytes of contiguous memory as a tensor, for comparing with others.
+Tensor Contiguous(const char* name, const void* data, int64_t bytes);
 
 // Fails when an output shares memory with another tensor. Interleaved views of one buffer, such as
 // the parts of a fused projection, are told apart.
