@@ -41,9 +41,6 @@ public final class Progress implements AutoCloseable {
     public static Progress start(String task, int steps, boolean quiet) {
         Progress progress = new Progress(task, steps, quiet);
         Runtime.getRuntime().addShutdownHook(progress.stopper);
-        if (progress.display != null) {
-            progress.display.start();
-        }
         return progress;
     }
 
@@ -61,6 +58,9 @@ public final class Progress implements AutoCloseable {
 
     private synchronized void begin(RunControl control) {
         running = control;
+        if (display != null && display.getState() == Thread.State.NEW) {
+            display.start();
+        }
         if (stopped) {
             control.cancel();
         }

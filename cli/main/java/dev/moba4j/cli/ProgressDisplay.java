@@ -33,7 +33,7 @@ sealed interface ProgressDisplay extends AutoCloseable {
             bar = ProgressBar.builder()
                     .setTaskName(task)
                     .setInitialMax(100L * PARTS_PER_PERCENT)
-                    .setUnit(" %", PARTS_PER_PERCENT)
+                    .setUnit("", PARTS_PER_PERCENT)
                     .setStyle(ProgressBarStyle.UNICODE_BLOCK)
                     .setConsumer(new ConsoleProgressBarConsumer(System.err, WIDTH))
                     .clearDisplayOnFinish()

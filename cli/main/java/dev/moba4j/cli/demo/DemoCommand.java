@@ -52,13 +52,14 @@ public final class DemoCommand implements Callable<Integer> {
         try (Engine engine = engines.open();
                 Arena arena = Arena.ofShared()) {
             Haystack haystack = new Haystack(arena, length);
+            System.out.println(DemoReport.setting(haystack, engine.info()));
             Trial moba = Trial.moba(engine, arena, haystack, TOP_K, REPETITIONS, quiet);
-            Trial ownBlock = Trial.moba(engine, arena, haystack, 1, REPETITIONS, quiet);
+            Trial ownBlock = Trial.moba(engine, arena, haystack, 1, 0, quiet);
             Trial full = Trial.full(engine, arena, haystack, quiet);
             DemoReport report = new DemoReport(haystack, moba, ownBlock, full);
             OutputPaths.write(FOLDER.resolve("selection-map.png"), report.selectionMap());
             OutputPaths.write(FOLDER.resolve("timing.png"), TimingChart.png(List.of(full, moba)));
-            System.out.print(report.text(engine.info()));
+            System.out.print(report.text());
             System.out.println(
                     "pictures: " + FOLDER.resolve("selection-map.png") + ", " + FOLDER.resolve("timing.png"));
         }

@@ -21,12 +21,8 @@ import java.util.stream.IntStream;
  */
 record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
 
-    /** The whole report; ends with a line feed. */
-    String text(EngineInfo engine) {
-        return String.join("\n", setting(engine), needles(), trials(), differences());
-    }
-
-    private String setting(EngineInfo engine) {
+    /** What is about to be tried, and where; ends with a line feed. */
+    static String setting(Haystack haystack, EngineInfo engine) {
         return format(
                 """
                 %,d tokens, %d query heads on %d key-value heads, D = %d, fp32; blocks of %d tokens
@@ -42,6 +38,11 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
                 engine.target(),
                 engine.threads(),
                 Machine.java());
+    }
+
+    /** What was found; ends with a line feed. */
+    String text() {
+        return String.join("\n", needles(), trials(), differences());
     }
 
     private String needles() {

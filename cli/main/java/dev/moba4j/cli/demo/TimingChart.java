@@ -21,11 +21,18 @@ final class TimingChart {
                 .yAxisTitle("seconds")
                 .build();
         ChartStyle.apply(chart.getStyler());
-        chart.getStyler().setLabelsVisible(true).setAvailableSpaceFill(0.5).setYAxisDecimalPattern("0.0##");
+        chart.getStyler()
+                .setLabelsVisible(true)
+                .setLabelsPosition(1.04)
+                .setLabelsFont(ChartStyle.TEXT)
+                .setLabelsFontColorAutomaticEnabled(false)
+                .setAvailableSpaceFill(0.5)
+                .setYAxisDecimalPattern("0.0##");
         chart.addSeries(
-                "seconds",
-                trials.stream().map(Trial::name).toList(),
-                trials.stream().map(trial -> trial.milliseconds() / 1e3).toList());
+                        "seconds",
+                        trials.stream().map(Trial::name).toList(),
+                        trials.stream().map(trial -> trial.milliseconds() / 1e3).toList())
+                .setFillColor(ChartStyle.CHOSEN);
         try {
             return ChartEncoder.getBytes(chart, "png");
         } catch (IOException e) {

@@ -6,7 +6,11 @@ import org.knowm.xchart.style.AxesChartStyler;
 
 /** How charts of this program look. */
 public final class ChartStyle {
-    private static final Font TEXT = new Font(Font.SANS_SERIF, Font.PLAIN, 15);
+    /** Labels. */
+    public static final Font TEXT = new Font(Font.SANS_SERIF, Font.PLAIN, 15);
+    /** What was chosen, or measured. */
+    public static final Color CHOSEN = new Color(0x12, 0x4E, 0x96);
+
     private static final Font HEADING = new Font(Font.SANS_SERIF, Font.BOLD, 17);
     private static final Color GRID = new Color(0xE4E7EC);
 

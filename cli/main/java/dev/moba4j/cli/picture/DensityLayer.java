@@ -12,7 +12,6 @@ import org.knowm.xchart.AnnotationImage;
 
 /** Fills a chart's plot area with the cells of a selection, darker where more queries chose the block, and rings the marks. */
 final class DensityLayer extends AnnotationImage {
-    private static final Color CHOSEN = new Color(0x12, 0x4E, 0x96);
     private static final Color MARK = new Color(0xE8, 0x59, 0x0C);
     private static final int LIGHTEST = 70;
     private static final int RADIUS = 9;
@@ -48,7 +47,7 @@ final class DensityLayer extends AnnotationImage {
     /** Transparent for none; even a rare choice is dark enough to be seen. */
     private static int colour(float share) {
         int opacity = share == 0 ? 0 : LIGHTEST + Math.round((255 - LIGHTEST) * share);
-        return opacity << 24 | CHOSEN.getRGB() & 0xFFFFFF;
+        return opacity << 24 | ChartStyle.CHOSEN.getRGB() & 0xFFFFFF;
     }
 
     @Override
