@@ -67,12 +67,18 @@ public final class AttentionPlan implements AutoCloseable {
      * @param in q, k and the sequences
      * @return the width
      * @throws IllegalArgumentException if the inputs do not fit, or the plan does not route
+     * @throws EngineClosedException if this plan is closed
      */
     public long selectionWidth(AttentionInputs in) {
-        validation.requireRouting();
-        Sequences sequences = validation.sequences(in);
-        return sequences.selectionWidth(
-                spec.options().blockSize(), spec.options().topK());
+        liveness.enter();
+        try {
+            validation.requireRouting();
+            Sequences sequences = validation.sequences(in);
+            return sequences.selectionWidth(
+                    spec.options().blockSize(), spec.options().topK());
+        } finally {
+            liveness.exit();
+        }
     }
 
     /**

@@ -147,6 +147,9 @@ public final class Engine implements AutoCloseable {
      * @see AttentionPlan#attendSelected(AttentionInputs, Tensor, AttentionOutputs)
      */
     public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out, AttentionOptions options) {
+        if (selected == null) {
+            throw new IllegalArgumentException("selected is null, expected a tensor [Tq, H, K']");
+        }
         long width = selected.dim(selected.rank() - 1);
         withPlan(in, width, options, plan -> plan.attendSelected(in, selected, out));
     }

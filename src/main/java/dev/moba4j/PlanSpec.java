@@ -64,7 +64,7 @@ public record PlanSpec(
      * @param cuSeqlens {@code [S + 1]}, of queries or keys, whichever; null for one sequence or rank 4
      * @param options what is computed
      * @return the description, with {@code maxSelected} 0
-     * @throws IllegalArgumentException if a rank is wrong or no plan fits
+     * @throws IllegalArgumentException if q or k is null, a rank is wrong or no plan fits
      */
     public static PlanSpec forTensors(
             Tensor q, Tensor k, @Nullable Tensor v, @Nullable Tensor cuSeqlens, AttentionOptions options) {
@@ -131,7 +131,10 @@ public record PlanSpec(
         return tensor.rank() == 4 ? Math.multiplyExact(tensor.dim(0), tensor.dim(1)) : tensor.dim(0);
     }
 
-    private static void requireTokens(String argument, Tensor tensor) {
+    private static void requireTokens(String argument, @Nullable Tensor tensor) {
+        if (tensor == null) {
+            throw new IllegalArgumentException(argument + " is null, expected a tensor [T, heads, channels]");
+        }
         if (tensor.rank() != 3 && tensor.rank() != 4) {
             throw new IllegalArgumentException(argument + ".rank() is " + tensor.rank()
                     + ", expected 3 (token, head, channel) or 4 (batch, token, head, channel)");

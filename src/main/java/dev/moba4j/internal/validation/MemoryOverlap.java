@@ -1,7 +1,7 @@
 package dev.moba4j.internal.validation;
 
 import dev.moba4j.Tensor;
-import java.util.stream.IntStream;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** Whether tensors share memory, decided from addresses and strides, so that interleaved views of one buffer are apart. */
@@ -24,10 +24,15 @@ final class MemoryOverlap {
 
     /** Whether two tensors may share memory. */
     static boolean between(Tensor a, @Nullable Tensor b) {
-        if (b == null || a.elementCount() == 0 || b.elementCount() == 0) {
+        if (b == null || a.elementCount() == 0 || b.elementCount() == 0 || rangesApart(a, b)) {
             return false;
         }
         return !apart(Steps.of(a), 0, Steps.of(b), 0, b.address() - a.address());
+    }
+
+    private static boolean rangesApart(Tensor a, Tensor b) {
+        return a.address() + a.segment().byteSize() <= b.address()
+                || b.address() + b.segment().byteSize() <= a.address();
     }
 
     /**
@@ -62,12 +67,7 @@ final class MemoryOverlap {
 
         static Steps of(Tensor tensor) {
             int size = tensor.dtype().byteSize();
-            int[] axes = IntStream.range(0, tensor.rank())
-                    .filter(axis -> tensor.dim(axis) > 1)
-                    .boxed()
-                    .sorted((a, b) -> Long.compare(tensor.stride(b), tensor.stride(a)))
-                    .mapToInt(Integer::intValue)
-                    .toArray();
+            int[] axes = axesByStride(tensor);
             long[] strides = new long[axes.length];
             long[] reaches = new long[axes.length + 1];
             reaches[axes.length] = size;
@@ -76,6 +76,24 @@ final class MemoryOverlap {
                 reaches[i] = reaches[i + 1] + (tensor.dim(axes[i]) - 1) * strides[i];
             }
             return new Steps(strides, reaches);
+        }
+
+        /** Sorts by insertion: there are four axes, and this is part of every run. */
+        private static int[] axesByStride(Tensor tensor) {
+            int[] axes = new int[tensor.rank()];
+            int count = 0;
+            for (int axis = 0; axis < axes.length; axis++) {
+                if (tensor.dim(axis) <= 1) {
+                    continue;
+                }
+                int place = count++;
+                while (place > 0 && tensor.stride(axes[place - 1]) < tensor.stride(axis)) {
+                    axes[place] = axes[place - 1];
+                    place--;
+                }
+                axes[place] = axis;
+            }
+            return Arrays.copyOf(axes, count);
         }
 
         int count() {
