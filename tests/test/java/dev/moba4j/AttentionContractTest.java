@@ -21,9 +21,8 @@ class AttentionContractTest {
     private static final List<DType> STORAGE = List.of(DType.F32, DType.F16, DType.BF16);
 
     static Stream<Arguments> grid() {
-        return Backend.allTargets().stream()
-                .flatMap(backend -> Cases.all().stream()
-                        .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, c, dtype))));
+        return Backend.allTargets().stream().flatMap(backend -> Cases.all().stream()
+                .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, c, dtype))));
     }
 
     static Stream<Arguments> layouts() {
@@ -31,9 +30,8 @@ class AttentionContractTest {
                 .map(Cases::named)
                 .toList();
         return Backend.all().stream()
-                .flatMap(backend -> Stream.of(Layout.values())
-                        .flatMap(layout -> cases.stream()
-                                .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, layout, c, dtype)))));
+                .flatMap(backend -> Stream.of(Layout.values()).flatMap(layout -> cases.stream()
+                        .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, layout, c, dtype)))));
     }
 
     static Stream<Arguments> sampled() {
@@ -49,9 +47,8 @@ class AttentionContractTest {
                         "1100 tokens, B 128")
                 .map(Cases::named)
                 .toList();
-        return Backend.all().stream()
-                .flatMap(backend -> cases.stream()
-                        .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, c, dtype))));
+        return Backend.all().stream().flatMap(backend -> cases.stream()
+                .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, c, dtype))));
     }
 
     @Test
@@ -82,7 +79,8 @@ class AttentionContractTest {
     void cuSeqlensMayBeI64(Backend backend, Cases c, DType dtype) {
         try (Call narrow = Call.attended(backend, c.problem(dtype));
                 Call wide = new Call(c.problem(dtype), Layout.PACKED, DType.I64)) {
-            backend.engine().attend(wide.inputs(), wide.outputs(), c.problem(dtype).options());
+            backend.engine()
+                    .attend(wide.inputs(), wide.outputs(), c.problem(dtype).options());
             narrow.assertSameBits(wide);
         }
     }
@@ -128,19 +126,18 @@ class AttentionContractTest {
         Problem withRouting = problem.options().full() ? plain : problem;
         int[][] rows = randomRows(plain, new Random(7));
         int width = Arrays.stream(rows).mapToInt(row -> row.length).max().orElse(0) + 2;
-        for (Problem imported : List.of(plain, withRouting)) {
-            for (Layout layout : List.of(Layout.PACKED, Layout.GAPS)) {
-                try (Call call = new Call(imported, layout);
-                        AttentionPlan plan = backend.engine().plan(Call.spec(imported, width + 3))) {
-                    Placed selection = call.selection(rows, width);
-                    plan.attendSelected(
-                            call.inputs(),
-                            selection.tensor(),
-                            AttentionOutputs.of(call.o.tensor(), call.lse.tensor()));
-                    call.assertAttention(rows);
-                    selection.assertUnchanged("imported selection");
-                }
-            }
+        assertFollowed(backend, plain, Layout.PACKED, rows, width);
+        assertFollowed(backend, withRouting, Layout.GAPS, rows, width);
+    }
+
+    private static void assertFollowed(Backend backend, Problem problem, Layout layout, int[][] rows, int width) {
+        try (Call call = new Call(problem, layout);
+                AttentionPlan plan = backend.engine().plan(Call.spec(problem, width + 3))) {
+            Placed selection = call.selection(rows, width);
+            plan.attendSelected(
+                    call.inputs(), selection.tensor(), AttentionOutputs.of(call.o.tensor(), call.lse.tensor()));
+            call.assertAttention(rows);
+            selection.assertUnchanged("imported selection");
         }
     }
 
@@ -162,6 +159,19 @@ class AttentionContractTest {
             }
         }
         return rows;
+    }
+
+    @ParameterizedTest(name = "{0}, {1}, {2}")
+    @MethodSource("sampled")
+    void threadCountDoesNotChangeABit(Backend backend, Cases c, DType dtype) {
+        try (Call two = Call.attended(backend, c.problem(dtype))) {
+            for (int threads : new int[] {1, 3, 7}) {
+                try (Engine engine = backend.open(threads);
+                        Call call = Call.attended(engine, c.problem(dtype), Layout.PACKED)) {
+                    two.assertSameBits(call);
+                }
+            }
+        }
     }
 
     @ParameterizedTest
@@ -218,7 +228,9 @@ class AttentionContractTest {
             try (Call call = Call.attended(backend, problem)) {
                 call.assertRight();
                 assertThat(call.selectedRows()[45]).as("%s", backend).isEqualTo(Routes.select(problem)[45]);
-                assertThat(call.selectedRows()[15]).as("%s: too few numbers", backend).contains(0, 1, 2, 3);
+                assertThat(call.selectedRows()[15])
+                        .as("%s: too few numbers", backend)
+                        .contains(0, 1, 2, 3);
             }
         }
     }

@@ -31,7 +31,8 @@ class AttentionPropertiesTest {
     @Provide
     Arbitrary<Problem> batches() {
         Arbitrary<List<Integer>> equalLengths = Combinators.combine(
-                        Arbitraries.integers().between(0, 60), Arbitraries.integers().between(1, 4))
+                        Arbitraries.integers().between(0, 60),
+                        Arbitraries.integers().between(1, 4))
                 .as((length, count) -> Collections.nCopies(count, length));
         return shapes(equalLengths).flatMap(shape -> Arbitraries.longs().map(shape::normal));
     }
@@ -40,8 +41,7 @@ class AttentionPropertiesTest {
         Arbitrary<int[]> heads = Arbitraries.of(new int[] {1, 1}, new int[] {4, 2}, new int[] {5, 1}, new int[] {3, 3});
         Arbitrary<int[]> dims = Arbitraries.of(
                 new int[] {1, 1}, new int[] {8, 8}, new int[] {17, 9}, new int[] {32, 32}, new int[] {64, 64});
-        return Combinators.combine(
-                        Arbitraries.of(DType.F32, DType.F16, DType.BF16), heads, dims, lengths, options())
+        return Combinators.combine(Arbitraries.of(DType.F32, DType.F16, DType.BF16), heads, dims, lengths, options())
                 .as((dtype, h, d, l, o) -> Problem.shape(dtype)
                         .heads(h[0], h[1])
                         .dims(d[0], d[1])
@@ -67,7 +67,7 @@ class AttentionPropertiesTest {
                 });
     }
 
-    @Property(tries = 60)
+    @Property(tries = 180)
     void attendIsRight(@ForAll("problems") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call call = Call.attended(backend, problem)) {
@@ -76,7 +76,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 40)
+    @Property(tries = 120)
     void packedSequencesHaveTheBitsOfSeparateOnes(@ForAll("problems") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call packed = Call.attended(backend, problem)) {
@@ -100,7 +100,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 40)
+    @Property(tries = 120)
     void batchedSequencesHaveTheBitsOfPackedOnes(@ForAll("batches") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call packed = Call.attended(backend, problem)) {
@@ -113,7 +113,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 40)
+    @Property(tries = 120)
     void stridedTensorsGiveTheBitsOfContiguousOnes(@ForAll("problems") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call contiguous = Call.attended(backend, problem)) {
@@ -126,7 +126,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 40)
+    @Property(tries = 120)
     void saturatedTopKIsFullAttention(@ForAll("problems") Problem problem) {
         AttentionOptions options = problem.options();
         Problem saturated = problem.withOptions(
@@ -142,7 +142,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 40)
+    @Property(tries = 120)
     void importedSelectionGivesWhatItsExportGave(@ForAll("problems") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call exported = Call.attended(backend, problem);
@@ -158,7 +158,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 40)
+    @Property(tries = 120)
     void permutedHeadsArePermutedOutputs(@ForAll("problems") Problem problem) {
         int group = problem.heads() / problem.kvHeads();
         int[] kvHeads = reversed(problem.kvHeads());
@@ -175,15 +175,15 @@ class AttentionPropertiesTest {
                 call.assertRight();
                 int[][] rows = permuteRows(call.selectedRows(), heads);
                 if (Arrays.deepEquals(rows, plain.selectedRows())) {
-                    assertClose(
-                            problem, rows, plain.o.floats(), permute(call.o.floats(), heads, problem.headDimV()));
+                    assertClose(problem, rows, plain.o.floats(), permute(call.o.floats(), heads, problem.headDimV()));
                 }
             }
         }
     }
 
-    @Property(tries = 20)
-    void chunksGiveTheRowsOfThePrefillAtOnce(@ForAll("problems") Problem problem, @ForAll @IntRange(min = 1, max = 69) int cut) {
+    @Property(tries = 60)
+    void chunksGiveTheRowsOfThePrefillAtOnce(
+            @ForAll("problems") Problem problem, @ForAll @IntRange(min = 1, max = 69) int cut) {
         Problem whole = problem.sequence(0).withOptions(problem.options().withCausal(true));
         int length = whole.queryLengths()[0];
         int from = Math.min(cut, length);
@@ -216,7 +216,7 @@ class AttentionPropertiesTest {
         }
     }
 
-    @Property(tries = 30)
+    @Property(tries = 90)
     void threadCountDoesNotChangeABit(@ForAll("problems") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call two = Call.attended(backend, problem)) {
@@ -234,9 +234,7 @@ class AttentionPropertiesTest {
     private static void assertClose(Problem problem, int[][] rows, float[] expected, float[] actual) {
         double bound = 2 * Numerics.outputBound(problem, rows, Attention.exact(problem, rows));
         for (int i = 0; i < expected.length; i++) {
-            assertThat((double) actual[i])
-                    .as("o at element %d", i)
-                    .isCloseTo(expected[i], Offset.offset(bound));
+            assertThat((double) actual[i]).as("o at element %d", i).isCloseTo(expected[i], Offset.offset(bound));
         }
     }
 

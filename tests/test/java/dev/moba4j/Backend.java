@@ -64,7 +64,8 @@ record Backend(String name, String cpuTarget) {
         try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
             return lines.filter(line -> line.startsWith("flags"))
                     .findFirst()
-                    .map(line -> Set.of(line.substring(line.indexOf(':') + 1).trim().split(" ")))
+                    .map(line ->
+                            Set.of(line.substring(line.indexOf(':') + 1).trim().split(" ")))
                     .orElse(Set.of());
         } catch (IOException e) {
             throw new UncheckedIOException(e);

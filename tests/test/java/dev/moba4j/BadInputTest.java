@@ -121,8 +121,21 @@ class BadInputTest {
 
     static Stream<Arguments> attendRows() {
         return onEveryBackend(Stream.of(
-                        missingTensors(), dtypes(), ranks(), shapes(), strides(), overlaps(), cuSeqlens(), batches(), plans())
+                        missingTensors(),
+                        dtypes(),
+                        ranks(),
+                        shapes(),
+                        strides(),
+                        overlaps(),
+                        cuSeqlens(),
+                        batches(),
+                        plans())
                 .flatMap(List::stream));
+    }
+
+    static Stream<Arguments> engineRows() {
+        return onEveryBackend(
+                Stream.of(missingTensors(), ranks(), strides(), overlaps()).flatMap(List::stream));
     }
 
     static Stream<Arguments> routeRows() {
@@ -142,21 +155,20 @@ class BadInputTest {
                         "selected",
                         "memory",
                         "k"),
-                new Row(
-                        "cuSeqlensQ descends", f -> f.cuSeqlensQ = f.ints(0, 21, 20), "cuSeqlensQ[2]", "20", "21")));
+                new Row("cuSeqlensQ descends", f -> f.cuSeqlensQ = f.ints(0, 21, 20), "cuSeqlensQ[2]", "20", "21")));
     }
 
     static Stream<Arguments> selectionRows() {
         return onEveryBackend(Stream.of(
                 new Row("null", f -> f.selected = null, "selected is null", "expected"),
-                new Row(
-                        "descending",
-                        f -> write(f.selected, 19, 3, 2, 1, -1),
-                        "selected[19, 3, 1]",
-                        "1",
-                        "above 2"),
+                new Row("descending", f -> write(f.selected, 19, 3, 2, 1, -1), "selected[19, 3, 1]", "1", "above 2"),
                 new Row("duplicate", f -> write(f.selected, 19, 0, 0, 1, 1), "selected[19, 0, 2]", "1", "above 1"),
-                new Row("outside the sequence", f -> write(f.selected, 19, 3, 0, 3, -1), "selected[19, 3, 1]", "3", "2"),
+                new Row(
+                        "outside the sequence",
+                        f -> write(f.selected, 19, 3, 0, 3, -1),
+                        "selected[19, 3, 1]",
+                        "3",
+                        "2"),
                 new Row("after the own block", f -> write(f.selected, 8, 1, 0, 1, -1), "selected[8, 1, 1]", "1", "0"),
                 new Row(
                         "outside a sequence that is not causal",
@@ -229,7 +241,12 @@ class BadInputTest {
                 new Row("o rank 4", f -> f.o = f.o.reshape(1, TOKENS_Q, HEADS, DIM_V), "o.rank()", "4", "3"),
                 new Row("lse rank 3", f -> f.lse = f.lse.reshape(TOKENS_Q, HEADS, 1), "lse.rank()", "3", "2"),
                 new Row("selected rank 2", f -> f.selected = f.selected.select(1, 0), "selected.rank()", "2", "3"),
-                new Row("cuSeqlensK rank 2", f -> f.cuSeqlensK = f.cuSeqlensK.reshape(3, 1), "cuSeqlensK.rank()", "2", "1"));
+                new Row(
+                        "cuSeqlensK rank 2",
+                        f -> f.cuSeqlensK = f.cuSeqlensK.reshape(3, 1),
+                        "cuSeqlensK.rank()",
+                        "2",
+                        "1"));
     }
 
     private static List<Row> shapes() {
@@ -281,7 +298,8 @@ class BadInputTest {
                         "1"),
                 new Row(
                         "v channels apart",
-                        f -> f.v = f.tensor(DType.F32, TOKENS_K, DIM_V, KV_HEADS).permute(0, 2, 1),
+                        f -> f.v =
+                                f.tensor(DType.F32, TOKENS_K, DIM_V, KV_HEADS).permute(0, 2, 1),
                         "v.stride(2)",
                         "2",
                         "1"),
@@ -291,10 +309,26 @@ class BadInputTest {
                         "o.stride(2)",
                         "2",
                         "1"),
-                new Row("o heads at one place", f -> f.o = f.strided(DType.F32, shapeO, 24, 0, 1), "o.strides()", "[24, 0, 1]"),
-                new Row("o tokens at one place", f -> f.o = f.strided(DType.F32, shapeO, 0, 6, 1), "o.strides()", "[0, 6, 1]"),
-                new Row("o tokens too close", f -> f.o = f.strided(DType.F32, shapeO, 23, 6, 1), "o.strides()", "[23, 6, 1]"),
-                new Row("o heads too close", f -> f.o = f.strided(DType.F32, shapeO, 24, 5, 1), "o.strides()", "[24, 5, 1]"),
+                new Row(
+                        "o heads at one place",
+                        f -> f.o = f.strided(DType.F32, shapeO, 24, 0, 1),
+                        "o.strides()",
+                        "[24, 0, 1]"),
+                new Row(
+                        "o tokens at one place",
+                        f -> f.o = f.strided(DType.F32, shapeO, 0, 6, 1),
+                        "o.strides()",
+                        "[0, 6, 1]"),
+                new Row(
+                        "o tokens too close",
+                        f -> f.o = f.strided(DType.F32, shapeO, 23, 6, 1),
+                        "o.strides()",
+                        "[23, 6, 1]"),
+                new Row(
+                        "o heads too close",
+                        f -> f.o = f.strided(DType.F32, shapeO, 24, 5, 1),
+                        "o.strides()",
+                        "[24, 5, 1]"),
                 new Row(
                         "lse heads at one place",
                         f -> f.lse = f.strided(DType.F32, new long[] {TOKENS_Q, HEADS}, 4, 0),
@@ -313,7 +347,12 @@ class BadInputTest {
                         "1"),
                 new Row("o read-only", f -> f.o = readOnly(f.o), "o", "read-only", "writable"),
                 new Row("lse read-only", f -> f.lse = readOnly(f.lse), "lse", "read-only", "writable"),
-                new Row("selected read-only", f -> f.selected = readOnly(f.selected), "selected", "read-only", "writable"));
+                new Row(
+                        "selected read-only",
+                        f -> f.selected = readOnly(f.selected),
+                        "selected",
+                        "read-only",
+                        "writable"));
     }
 
     private static List<Row> overlaps() {
@@ -321,8 +360,8 @@ class BadInputTest {
                 new Row("o is q", f -> f.o = over(f.q, DIM_V), "o", "memory", "q"),
                 new Row(
                         "o over the end of v",
-                        f -> f.o = Tensor.wrap(
-                                tail(f, f.v, TOKENS_Q * HEADS * DIM_V), DType.F32, TOKENS_Q, HEADS, DIM_V),
+                        f -> f.o =
+                                Tensor.wrap(tail(f, f.v, TOKENS_Q * HEADS * DIM_V), DType.F32, TOKENS_Q, HEADS, DIM_V),
                         "o",
                         "memory",
                         "v"),
@@ -357,7 +396,8 @@ class BadInputTest {
                 new Row(
                         "lse over cuSeqlensK",
                         f -> {
-                            MemorySegment shared = f.tensor(DType.I32, TOKENS_Q * HEADS).segment();
+                            MemorySegment shared =
+                                    f.tensor(DType.I32, TOKENS_Q * HEADS).segment();
                             f.cuSeqlensK = Tensor.wrap(shared.asSlice(8), DType.I32, 3);
                             f.cuSeqlensK.setLong(12, 1);
                             f.cuSeqlensK.setLong(24, 2);
@@ -373,7 +413,12 @@ class BadInputTest {
                 new Row("cuSeqlensQ descends", f -> f.cuSeqlensQ = f.ints(0, 21, 20), "cuSeqlensQ[2]", "20", "21"),
                 new Row("cuSeqlensK descends", f -> f.cuSeqlensK = f.ints(0, 25, 24), "cuSeqlensK[2]", "24", "25"),
                 new Row("cuSeqlensQ negative", f -> f.cuSeqlensQ = f.ints(0, -3, 20), "cuSeqlensQ[1]", "-3"),
-                new Row("cuSeqlensQ does not begin at 0", f -> f.cuSeqlensQ = f.ints(1, 8, 20), "cuSeqlensQ[0]", "1", "0"),
+                new Row(
+                        "cuSeqlensQ does not begin at 0",
+                        f -> f.cuSeqlensQ = f.ints(1, 8, 20),
+                        "cuSeqlensQ[0]",
+                        "1",
+                        "0"),
                 new Row("cuSeqlensQ ends early", f -> f.cuSeqlensQ = f.ints(0, 8, 19), "cuSeqlensQ[2]", "19", "20"),
                 new Row("cuSeqlensK ends late", f -> f.cuSeqlensK = f.ints(0, 8, 25), "cuSeqlensK[2]", "25", "24"),
                 new Row("cuSeqlensQ empty", f -> f.cuSeqlensQ = f.tensor(DType.I32, 0), "cuSeqlensQ.dim(0)", "0", "2"),
@@ -463,8 +508,11 @@ class BadInputTest {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("attendRows")
     void attendRefuses(Backend backend, Row row) {
-        assertRefused(backend, row, new Fixture(), (plan, f) -> plan.attend(
-                f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected)));
+        assertRefused(
+                backend,
+                row,
+                new Fixture(),
+                (plan, f) -> plan.attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected)));
     }
 
     @ParameterizedTest(name = "{0}: {1}")
@@ -476,22 +524,35 @@ class BadInputTest {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("selectionRows")
     void attendSelectedRefuses(Backend backend, Row row) {
-        assertRefused(backend, row, new Fixture().selectFirstBlock(), (plan, f) -> plan.attendSelected(
-                f.inputs(), f.selected, AttentionOutputs.of(f.o, f.lse)));
+        assertRefused(
+                backend,
+                row,
+                new Fixture().selectFirstBlock(),
+                (plan, f) -> plan.attendSelected(f.inputs(), f.selected, AttentionOutputs.of(f.o, f.lse)));
     }
 
     @ParameterizedTest(name = "{0}: {1}")
-    @MethodSource("attendRows")
-    void engineRefusesWithoutAPlanOfTheCallers(Backend backend, Row row) {
+    @MethodSource("engineRows")
+    void engineRefusesInTheSameWords(Backend backend, Row row) {
         try (Fixture f = new Fixture()) {
             row.change.accept(f);
             List<byte[]> before = f.snapshot();
-            try {
-                backend.engine().attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected), f.options);
-            } catch (IllegalArgumentException e) {
-                Sentences.assertSentence(e);
-                assertThat(f.snapshot()).usingElementComparator(Arrays::compare).isEqualTo(before);
-            }
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() ->
+                            backend.engine().attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected), f.options))
+                    .satisfies(e -> Sentences.assertSentence(e, row.parts));
+            assertThat(f.snapshot()).usingElementComparator(Arrays::compare).isEqualTo(before);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("backends")
+    void engineRefusesAMissingSelection(Backend backend) {
+        try (Fixture f = new Fixture()) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() ->
+                            backend.engine().attendSelected(f.inputs(), null, AttentionOutputs.of(f.o), f.options))
+                    .satisfies(e -> Sentences.assertSentence(e, "selected is null"));
         }
     }
 
@@ -513,9 +574,12 @@ class BadInputTest {
     void interleavedViewsOfOneBufferAreNoOverlap(Backend backend) {
         try (Fixture f = new Fixture();
                 AttentionPlan plan = f.plan(backend)) {
-            Tensor fused = f.tensor(DType.F32, TOKENS_Q, HEADS, DIM + DIM_V).fill(0.5);
-            f.q = fused.slice(2, 0, DIM);
-            f.o = fused.slice(2, DIM, DIM + DIM_V);
+            Tensor fused = f.tensor(DType.F32, TOKENS_Q, HEADS * (DIM + DIM_V)).fill(0.5);
+            MemorySegment memory = fused.segment();
+            long[] strides = {HEADS * (DIM + DIM_V), DIM, 1};
+            f.q = Tensor.wrap(memory, DType.F32, new long[] {TOKENS_Q, HEADS, DIM}, strides);
+            strides[1] = DIM_V;
+            f.o = Tensor.wrap(memory.asSlice(HEADS * DIM * 4), DType.F32, new long[] {TOKENS_Q, HEADS, DIM_V}, strides);
             plan.attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected));
             assertThat(f.o.toFloats()).containsOnly(1);
             assertThat(f.q.toFloats()).containsOnly(0.5f);

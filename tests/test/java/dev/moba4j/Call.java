@@ -94,8 +94,7 @@ final class Call implements AutoCloseable {
 
     /** A selection tensor for this call, in its layout. */
     Placed selection(int[][] rows, int width) {
-        return Placed.selection(
-                arena, layout, problem.queryLengths(), problem.heads(), width, Routes.pad(rows, width));
+        return Placed.selection(arena, layout, problem.queryLengths(), problem.heads(), width, Routes.pad(rows, width));
     }
 
     /** Rows of the exported selection; null for full attention. */

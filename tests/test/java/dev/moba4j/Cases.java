@@ -42,13 +42,26 @@ record Cases(String name, Shape shape) {
         AttentionOptions options = AttentionOptions.moba(16, 3);
         List<Cases> cases = new ArrayList<>();
         for (int[] heads : new int[][] {{1, 1}, {3, 3}, {8, 2}, {8, 1}, {7, 1}, {6, 2}, {12, 4}}) {
-            cases.add(of("H " + heads[0] + ", G " + heads[1], options, s -> s.heads(heads[0], heads[1]).lengths(75)));
+            cases.add(of("H " + heads[0] + ", G " + heads[1], options, s -> s.heads(heads[0], heads[1])
+                    .lengths(75)));
         }
         for (int[] dims : new int[][] {
-            {1, 1}, {2, 3}, {7, 7}, {16, 16}, {33, 31}, {64, 64}, {80, 80}, {96, 40}, {40, 96}, {128, 128}, {192, 128},
-            {256, 256}, {257, 300}
+            {1, 1},
+            {2, 3},
+            {7, 7},
+            {16, 16},
+            {33, 31},
+            {64, 64},
+            {80, 80},
+            {96, 40},
+            {40, 96},
+            {128, 128},
+            {192, 128},
+            {256, 256},
+            {257, 300}
         }) {
-            cases.add(of("D " + dims[0] + ", Dv " + dims[1], options, s -> s.dims(dims[0], dims[1]).lengths(90)));
+            cases.add(of("D " + dims[0] + ", Dv " + dims[1], options, s -> s.dims(dims[0], dims[1])
+                    .lengths(90)));
         }
         return cases;
     }
@@ -100,16 +113,15 @@ record Cases(String name, Shape shape) {
 
     private static List<Cases> larger() {
         return List.of(
-                of("1100 tokens, B 128", AttentionOptions.moba(128, 3), s -> s.dims(64, 64).lengths(1100)),
-                of("700 tokens, B 64, D 128", AttentionOptions.moba(64, 4), s -> s.dims(128, 128).lengths(700)),
-                of(
-                        "many blocks",
-                        AttentionOptions.moba(4, 6),
-                        s -> s.heads(2, 1).lengths(new int[] {40, 300}, new int[] {2000, 301})),
-                of(
-                        "long rows",
-                        AttentionOptions.fullAttention(),
-                        s -> s.heads(2, 1).dims(16, 16).lengths(new int[] {3}, new int[] {12_000})));
+                of("1100 tokens, B 128", AttentionOptions.moba(128, 3), s -> s.dims(64, 64)
+                        .lengths(1100)),
+                of("700 tokens, B 64, D 128", AttentionOptions.moba(64, 4), s -> s.dims(128, 128)
+                        .lengths(700)),
+                of("many blocks", AttentionOptions.moba(4, 6), s -> s.heads(2, 1)
+                        .lengths(new int[] {40, 300}, new int[] {2000, 301})),
+                of("long rows", AttentionOptions.fullAttention(), s -> s.heads(2, 1)
+                        .dims(16, 16)
+                        .lengths(new int[] {3}, new int[] {12_000})));
     }
 
     private interface Change {

@@ -153,7 +153,8 @@ class ConcurrencyTest {
             Tensor wrong = call.o.tensor().slice(0, 0, 3);
             assertThatThrownBy(() -> {
                         try {
-                            plan.attendAsync(call.inputs(), AttentionOutputs.of(wrong)).join();
+                            plan.attendAsync(call.inputs(), AttentionOutputs.of(wrong))
+                                    .join();
                         } catch (CompletionException e) {
                             throw e.getCause();
                         }

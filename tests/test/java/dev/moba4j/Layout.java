@@ -23,8 +23,7 @@ enum Layout {
     long[] strides(long tokens, long heads, long channels) {
         return switch (this) {
             case PACKED, BATCHED -> new long[] {tokens * heads * channels, heads * channels, channels};
-            case HEAD_MAJOR, BATCHED_HEAD_MAJOR ->
-                new long[] {heads * tokens * channels, channels, tokens * channels};
+            case HEAD_MAJOR, BATCHED_HEAD_MAJOR -> new long[] {heads * tokens * channels, channels, tokens * channels};
             case GAPS, BATCHED_GAPS -> {
                 long head = channels + 3;
                 long token = heads * head + 5;

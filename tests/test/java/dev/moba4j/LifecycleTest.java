@@ -103,7 +103,9 @@ class LifecycleTest {
             Tensor gone = Tensor.allocate(closed, DType.F32, PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDim());
             closed.close();
             assertThatThrownBy(() -> plan.attend(
-                            AttentionInputs.of(gone, call.inputs().k(), call.inputs().v()), call.outputs()))
+                            AttentionInputs.of(
+                                    gone, call.inputs().k(), call.inputs().v()),
+                            call.outputs()))
                     .isInstanceOf(IllegalStateException.class)
                     .satisfies(e -> Sentences.assertSentence(e, "q", "closed"));
             assertThatThrownBy(() -> plan.attend(call.inputs(), AttentionOutputs.of(gone)))
@@ -116,13 +118,15 @@ class LifecycleTest {
     @ParameterizedTest
     @MethodSource("backends")
     void tensorOfAnotherThreadsConfinedArenaIsRefusedByName(Backend backend) throws InterruptedException {
-        for (ThreadFactory threads : List.of(Thread.ofPlatform().factory(), Thread.ofVirtual().factory())) {
+        for (ThreadFactory threads :
+                List.of(Thread.ofPlatform().factory(), Thread.ofVirtual().factory())) {
             try (Arena confined = Arena.ofConfined();
                     Call call = new Call(PROBLEM, Layout.PACKED);
                     AttentionPlan plan = backend.engine().plan(call.spec())) {
                 Tensor q = Tensor.ofFloats(
                         confined, DType.F32, PROBLEM.q(), PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDim());
-                AttentionInputs inputs = AttentionInputs.of(q, call.inputs().k(), call.inputs().v());
+                AttentionInputs inputs =
+                        AttentionInputs.of(q, call.inputs().k(), call.inputs().v());
                 AtomicReference<Throwable> thrown = new AtomicReference<>();
                 Thread thread = threads.newThread(() -> {
                     try {
@@ -163,7 +167,8 @@ class LifecycleTest {
             Tensor o = Tensor.allocate(confined, DType.F32, PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDimV());
             assertThatThrownBy(() -> {
                         try {
-                            plan.attendAsync(call.inputs(), AttentionOutputs.of(o)).join();
+                            plan.attendAsync(call.inputs(), AttentionOutputs.of(o))
+                                    .join();
                         } catch (CompletionException e) {
                             throw e.getCause();
                         }
@@ -229,8 +234,7 @@ class LifecycleTest {
             assertThat(engine.info().backend()).isEqualTo(Backend.nativeExpected() ? "native" : "scalar");
             assertThat(engine.info().reason()).isNotBlank();
             assertThat(engine.info().threads())
-                    .isEqualTo(
-                            Backend.nativeExpected() ? Runtime.getRuntime().availableProcessors() : 1);
+                    .isEqualTo(Backend.nativeExpected() ? Runtime.getRuntime().availableProcessors() : 1);
             assertThat(engine.info().device()).isNotBlank();
         }
     }

@@ -124,8 +124,8 @@ class MergeStatesTest {
         assertRefused(() -> engine.mergeStates(o, lse, shorter, lse, out, outLse), "oB", "2", "3");
         assertRefused(() -> engine.mergeStates(o, lse, half, lse, out, outLse), "oB", "F16", "F32");
         assertRefused(() -> engine.mergeStates(o, halfLse, o, lse, out, outLse), "lseA", "F16", "F32");
-        assertRefused(() -> engine.mergeStates(o, lse, o, lse, o, outLse), "overlap");
-        assertRefused(() -> engine.mergeStates(o, lse, o, lse, out, lse), "overlap");
+        assertRefused(() -> engine.mergeStates(o, lse, o, lse, o, outLse), "memory");
+        assertRefused(() -> engine.mergeStates(o, lse, o, lse, out, lse), "memory");
         assertThat(out.toFloats()).containsOnly(7);
         assertThat(outLse.toFloats()).containsOnly(7);
     }

@@ -30,16 +30,15 @@ class NanContainmentTest {
                 AttentionOptions.fullAttention(),
                 AttentionOptions.fullAttention().withCausal(false));
         return Backend.allTargets().stream()
-                .flatMap(backend -> options.stream()
-                        .flatMap(o -> Stream.of(DType.F32, DType.F16, DType.BF16)
-                                .map(dtype -> arguments(
-                                        backend,
-                                        Problem.shape(dtype)
-                                                .heads(4, 2)
-                                                .dims(17, 20)
-                                                .lengths(101, 20)
-                                                .options(o)
-                                                .normal(9)))));
+                .flatMap(backend -> options.stream().flatMap(o -> Stream.of(DType.F32, DType.F16, DType.BF16)
+                        .map(dtype -> arguments(
+                                backend,
+                                Problem.shape(dtype)
+                                        .heads(4, 2)
+                                        .dims(17, 20)
+                                        .lengths(101, 20)
+                                        .options(o)
+                                        .normal(9)))));
     }
 
     @ParameterizedTest(name = "{0}, {1}")
@@ -84,7 +83,8 @@ class NanContainmentTest {
         try (Call before = attend(backend, clean, rows);
                 Call after = attend(backend, dirty, rows)) {
             after.assertAttention(rows);
-            assertRowsKeepTheirBits(clean, before, after, IntStream.range(0, rowCount(clean)).filter(r -> r != row));
+            assertRowsKeepTheirBits(
+                    clean, before, after, IntStream.range(0, rowCount(clean)).filter(r -> r != row));
         }
     }
 
@@ -142,8 +142,7 @@ class NanContainmentTest {
     private static boolean reads(Problem problem, int[][] rows, int row) {
         int token = row / problem.heads();
         int s = token < problem.queryLengths()[0] ? 0 : 1;
-        int[] keys = Attention.visibleKeys(
-                problem, s, token - problem.queryStart(s), rows == null ? null : rows[row]);
+        int[] keys = Attention.visibleKeys(problem, s, token - problem.queryStart(s), rows == null ? null : rows[row]);
         return problem.kvHeadOf(row % problem.heads()) == BAD_HEAD
                 && Arrays.stream(keys).anyMatch(key -> key == BAD_TOKEN);
     }

@@ -53,21 +53,30 @@ class OptionsTest {
                         "softmaxScale",
                         "Infinity",
                         "finite"),
-                new Row("full with sinks", () -> AttentionOptions.fullAttention().withSinkBlocks(1), "sinkBlocks", "full"),
+                new Row(
+                        "full with sinks",
+                        () -> AttentionOptions.fullAttention().withSinkBlocks(1),
+                        "sinkBlocks",
+                        "full"),
                 new Row("full with K", () -> full(0, 3), "topK", "3", "full"),
                 new Row("full with blocks", () -> full(64, 0), "blockSize", "64", "full"),
                 new Row("plan dtype", () -> spec(DType.I32, 4, 2, 8, 8, 1, 1, 1, 0), "dtype", "I32", "F32"),
                 new Row("plan heads", () -> spec(DType.F32, 0, 1, 8, 8, 1, 1, 1, 0), "heads", "0", "at least 1"),
                 new Row("plan kv heads", () -> spec(DType.F32, 4, 0, 8, 8, 1, 1, 1, 0), "kvHeads", "0", "at least 1"),
                 new Row("H not a multiple of G", () -> spec(DType.F32, 8, 3, 8, 8, 1, 1, 1, 0), "kvHeads", "3", "8"),
-                new Row("fewer heads than kv heads", () -> spec(DType.F32, 2, 4, 8, 8, 1, 1, 1, 0), "kvHeads", "4", "2"),
+                new Row(
+                        "fewer heads than kv heads",
+                        () -> spec(DType.F32, 2, 4, 8, 8, 1, 1, 1, 0),
+                        "kvHeads",
+                        "4",
+                        "2"),
                 new Row("D 0", () -> spec(DType.F32, 4, 2, 0, 8, 1, 1, 1, 0), "headDim", "0", "1024"),
                 new Row("D too large", () -> spec(DType.F32, 4, 2, 1025, 8, 1, 1, 1, 0), "headDim", "1025", "1024"),
                 new Row("Dv 0", () -> spec(DType.F32, 4, 2, 8, 0, 1, 1, 1, 0), "headDimV", "0", "1024"),
                 new Row("Dv too large", () -> spec(DType.F32, 4, 2, 8, 4096, 1, 1, 1, 0), "headDimV", "4096", "1024"),
                 new Row("tokens negative", () -> spec(DType.F32, 4, 2, 8, 8, -1, 1, 1, 0), "maxTokensQ", "-1"),
                 new Row("key tokens negative", () -> spec(DType.F32, 4, 2, 8, 8, 1, -1, 1, 0), "maxTokensK", "-1"),
-                new Row("no sequence", () -> spec(DType.F32, 4, 2, 8, 8, 1, 1, 0, 0), "maxSequences", "0", "at least 1"),
+                new Row("no sequence", () -> spec(DType.F32, 4, 2, 8, 8, 1, 1, 0, 0), "maxSequences", "0", "expected"),
                 new Row("selected negative", () -> spec(DType.F32, 4, 2, 8, 8, 1, 1, 1, -1), "maxSelected", "-1"),
                 new Row(
                         "backend unknown",
@@ -95,8 +104,7 @@ class OptionsTest {
     @Test
     void defaultsAreThoseOfTheSpecification() {
         assertThat(AttentionOptions.moba(512, 3))
-                .isEqualTo(new AttentionOptions(
-                        false, 512, 3, true, Routing.PER_HEAD, 0, 1, OptionalDouble.empty()));
+                .isEqualTo(new AttentionOptions(false, 512, 3, true, Routing.PER_HEAD, 0, 1, OptionalDouble.empty()));
         assertThat(AttentionOptions.fullAttention().full()).isTrue();
         assertThat(AttentionOptions.fullAttention().causal()).isTrue();
         assertThat(EngineOptions.defaults()).isEqualTo(new EngineOptions("auto", 0, "auto"));
@@ -104,9 +112,11 @@ class OptionsTest {
 
     @Test
     void withersChangeOneThing() {
-        assertThat(MOBA.withCausal(false).withRouting(Routing.PER_GROUP).withSinkBlocks(2).withSoftmaxScale(0.5))
-                .isEqualTo(new AttentionOptions(
-                        false, 64, 3, false, Routing.PER_GROUP, 2, 1, OptionalDouble.of(0.5)));
+        assertThat(MOBA.withCausal(false)
+                        .withRouting(Routing.PER_GROUP)
+                        .withSinkBlocks(2)
+                        .withSoftmaxScale(0.5))
+                .isEqualTo(new AttentionOptions(false, 64, 3, false, Routing.PER_GROUP, 2, 1, OptionalDouble.of(0.5)));
         assertThat(MOBA.withLocalBlocks(3).localBlocks()).isEqualTo(3);
     }
 

@@ -44,8 +44,11 @@ final class Placed {
         buffer = arena.allocate(bytes, 64);
         buffer.fill(dtype == DType.I32 ? INT_POISON : POISON);
         MemorySegment view = buffer.asSlice(first * dtype.byteSize(), span * dtype.byteSize());
-        tensor = Tensor.wrap(view, dtype, axes(layout, sequences, tokens, heads, channels, flat), axes(
-                layout, strides[0], strides[1], strides[2], 1, flat));
+        tensor = Tensor.wrap(
+                view,
+                dtype,
+                axes(layout, sequences, tokens, heads, channels, flat),
+                axes(layout, strides[0], strides[1], strides[2], 1, flat));
         snapshot();
     }
 

@@ -8,7 +8,13 @@ public final class Sentences {
 
     /** Asserts that the message is one line and contains each of {@code parts}. */
     public static void assertSentence(Throwable thrown, String... parts) {
-        assertThat(thrown.getMessage()).as("message").isNotBlank().contains(parts).hasLineCount(1);
-        assertThat(thrown.getMessage().length()).as("length of \"%s\"", thrown.getMessage()).isBetween(15, 500);
+        assertThat(thrown.getMessage())
+                .as("message")
+                .isNotBlank()
+                .contains(parts)
+                .hasLineCount(1);
+        assertThat(thrown.getMessage().length())
+                .as("length of \"%s\"", thrown.getMessage())
+                .isBetween(15, 500);
     }
 }

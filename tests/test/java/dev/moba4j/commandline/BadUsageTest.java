@@ -82,7 +82,8 @@ class BadUsageTest {
                 "--block-size 8 --top-k 3 surplus, surplus"
             })
     void refusesOptions(String options, String named) throws IOException {
-        List<Object> arguments = new ArrayList<>(List.of("attend", "--input", "X.safetensors", "--output", "Y.safetensors"));
+        List<Object> arguments =
+                new ArrayList<>(List.of("attend", "--input", "X.safetensors", "--output", "Y.safetensors"));
         if (!options.isEmpty()) {
             arguments.addAll(Arrays.asList((Object[]) options.split(" ")));
         }
@@ -93,37 +94,74 @@ class BadUsageTest {
         float[] q = PROBLEM.q();
         float[] k = PROBLEM.k();
         float[] v = PROBLEM.v();
-        RawSafetensors noQ = new RawSafetensors().floats("k", DType.F32, k, 33, 2, 8).floats("v", DType.F32, v, 33, 2, 8);
+        RawSafetensors noQ =
+                new RawSafetensors().floats("k", DType.F32, k, 33, 2, 8).floats("v", DType.F32, v, 33, 2, 8);
         return Stream.of(
                 new Input("no q", noQ, "q"),
-                new Input("v absent", new RawSafetensors().floats("q", DType.F32, q, 33, 4, 8).floats("k", DType.F32, k, 33, 2, 8), "v"),
-                new Input("dtypes differ", new RawSafetensors()
-                        .floats("q", DType.F32, q, 33, 4, 8)
-                        .floats("k", DType.F16, k, 33, 2, 8)
-                        .floats("v", DType.F32, v, 33, 2, 8), "k", "F16", "F32"),
-                new Input("q I32", new RawSafetensors()
-                        .integers("q", DType.I32, new int[33 * 32], 33, 4, 8)
-                        .floats("k", DType.F32, k, 33, 2, 8)
-                        .floats("v", DType.F32, v, 33, 2, 8), "q", "I32"),
-                new Input("q F64", new RawSafetensors()
-                        .bytes("q", "F64", new byte[33 * 4 * 8 * 8], 33, 4, 8)
-                        .floats("k", DType.F32, k, 33, 2, 8)
-                        .floats("v", DType.F32, v, 33, 2, 8), "q", "F64"),
-                new Input("q of rank 2", new RawSafetensors()
-                        .floats("q", DType.F32, q, 33, 32)
-                        .floats("k", DType.F32, k, 33, 2, 8)
-                        .floats("v", DType.F32, v, 33, 2, 8), "q", "3"),
+                new Input(
+                        "v absent",
+                        new RawSafetensors().floats("q", DType.F32, q, 33, 4, 8).floats("k", DType.F32, k, 33, 2, 8),
+                        "v"),
+                new Input(
+                        "dtypes differ",
+                        new RawSafetensors()
+                                .floats("q", DType.F32, q, 33, 4, 8)
+                                .floats("k", DType.F16, k, 33, 2, 8)
+                                .floats("v", DType.F32, v, 33, 2, 8),
+                        "k",
+                        "F16",
+                        "F32"),
+                new Input(
+                        "q I32",
+                        new RawSafetensors()
+                                .integers("q", DType.I32, new int[33 * 32], 33, 4, 8)
+                                .floats("k", DType.F32, k, 33, 2, 8)
+                                .floats("v", DType.F32, v, 33, 2, 8),
+                        "q",
+                        "I32"),
+                new Input(
+                        "q F64",
+                        new RawSafetensors()
+                                .bytes("q", "F64", new byte[33 * 4 * 8 * 8], 33, 4, 8)
+                                .floats("k", DType.F32, k, 33, 2, 8)
+                                .floats("v", DType.F32, v, 33, 2, 8),
+                        "q",
+                        "F64"),
+                new Input(
+                        "q of rank 2",
+                        new RawSafetensors()
+                                .floats("q", DType.F32, q, 33, 32)
+                                .floats("k", DType.F32, k, 33, 2, 8)
+                                .floats("v", DType.F32, v, 33, 2, 8),
+                        "q",
+                        "3"),
                 new Input("heads do not divide", qkv(q, k, v, 33, 4, 22, 3), "3", "4"),
-                new Input("tokens of v", new RawSafetensors()
-                        .floats("q", DType.F32, q, 33, 4, 8)
-                        .floats("k", DType.F32, k, 33, 2, 8)
-                        .floats("v", DType.F32, Arrays.copyOf(v, 32 * 16), 32, 2, 8), "v", "32", "33"),
-                new Input("cu_seqlens descends", InputFiles.of(PROBLEM)
-                        .integers("cu_seqlens_q", DType.I32, new int[] {0, 40, 33}, 3), "cu_seqlens_q", "33", "40"),
-                new Input("cu_seqlens too short", InputFiles.of(PROBLEM)
-                        .integers("cu_seqlens_k", DType.I64, new int[] {0, 20, 32}, 3), "cu_seqlens_k", "32", "33"),
-                new Input("cu_seqlens F32", InputFiles.of(PROBLEM)
-                        .floats("cu_seqlens_q", DType.F32, new float[] {0, 33}, 2), "cu_seqlens_q", "F32"));
+                new Input(
+                        "tokens of v",
+                        new RawSafetensors()
+                                .floats("q", DType.F32, q, 33, 4, 8)
+                                .floats("k", DType.F32, k, 33, 2, 8)
+                                .floats("v", DType.F32, Arrays.copyOf(v, 32 * 16), 32, 2, 8),
+                        "v",
+                        "32",
+                        "33"),
+                new Input(
+                        "cu_seqlens descends",
+                        InputFiles.of(PROBLEM).integers("cu_seqlens_q", DType.I32, new int[] {0, 40, 33}, 3),
+                        "cu_seqlens_q",
+                        "33",
+                        "40"),
+                new Input(
+                        "cu_seqlens too short",
+                        InputFiles.of(PROBLEM).integers("cu_seqlens_k", DType.I64, new int[] {0, 20, 32}, 3),
+                        "cu_seqlens_k",
+                        "32",
+                        "33"),
+                new Input(
+                        "cu_seqlens F32",
+                        InputFiles.of(PROBLEM).floats("cu_seqlens_q", DType.F32, new float[] {0, 33}, 2),
+                        "cu_seqlens_q",
+                        "F32"));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -131,7 +169,17 @@ class BadUsageTest {
     void refusesInputs(Input input) throws IOException {
         input.file.write(directory.resolve("X.safetensors"));
         assertRefused(
-                moba(directory, "attend", "--input", "X.safetensors", "--output", "Y.safetensors", "--block-size", 8, "--top-k", 3),
+                moba(
+                        directory,
+                        "attend",
+                        "--input",
+                        "X.safetensors",
+                        "--output",
+                        "Y.safetensors",
+                        "--block-size",
+                        8,
+                        "--top-k",
+                        3),
                 input.parts);
     }
 
@@ -149,7 +197,17 @@ class BadUsageTest {
                 "selected[32, 3, 1]",
                 "7");
         assertRefused(
-                moba(directory, "attend", "--input", "X.safetensors", "--output", "Y.safetensors", "--block-size", 8, "--top-k", 2),
+                moba(
+                        directory,
+                        "attend",
+                        "--input",
+                        "X.safetensors",
+                        "--output",
+                        "Y.safetensors",
+                        "--block-size",
+                        8,
+                        "--top-k",
+                        2),
                 "--top-k");
         assertRefused(
                 moba(directory, "attend", "--input", "X.safetensors", "--output", "Y.safetensors"), "--block-size");
@@ -159,7 +217,7 @@ class BadUsageTest {
     void refusesFilesThatAreNotSafetensors() throws IOException {
         byte[] whole = Files.readAllBytes(directory.resolve("X.safetensors"));
         Files.write(directory.resolve("X.safetensors"), Arrays.copyOf(whole, whole.length - 5));
-        assertRefused(attend("X.safetensors", "Y.safetensors"), "X.safetensors", "v");
+        assertRefused(attend("X.safetensors", "Y.safetensors"), "X.safetensors", "expected");
         Files.write(directory.resolve("X.safetensors"), new byte[3]);
         assertRefused(attend("X.safetensors", "Y.safetensors"), "X.safetensors", "3");
         Files.writeString(directory.resolve("X.safetensors"), "this is no tensor file, and it never was");
@@ -182,8 +240,18 @@ class BadUsageTest {
     void leavesAnExistingOutputAsItWas() throws IOException {
         Files.writeString(directory.resolve("Y.safetensors"), "as it was");
         Result result = moba(
-                directory, "attend", "--input", "X.safetensors", "--output", "Y.safetensors", "--block-size", 8,
-                "--top-k", 3, "--sink-blocks", 9);
+                directory,
+                "attend",
+                "--input",
+                "X.safetensors",
+                "--output",
+                "Y.safetensors",
+                "--block-size",
+                8,
+                "--top-k",
+                3,
+                "--sink-blocks",
+                9);
         assertThat(result.status()).isEqualTo(2);
         assertThat(Files.readString(directory.resolve("Y.safetensors"))).isEqualTo("as it was");
     }
@@ -199,12 +267,24 @@ class BadUsageTest {
 
     @Test
     void routeRefusesWhatItCannotDo() throws IOException {
-        assertRefused(moba(directory, "route", "--input", "X.safetensors", "--output", "Y.safetensors"), "--block-size");
+        assertRefused(
+                moba(directory, "route", "--input", "X.safetensors", "--output", "Y.safetensors"), "--block-size");
         assertRefused(
                 moba(directory, "route", "--input", "X.safetensors", "--output", "Y.safetensors", "--full"), "--full");
         assertRefused(
-                moba(directory, "route", "--input", "X.safetensors", "--output", "Y.safetensors", "--block-size", 8,
-                        "--top-k", 3, "--picture", "no/such/P.png"),
+                moba(
+                        directory,
+                        "route",
+                        "--input",
+                        "X.safetensors",
+                        "--output",
+                        "Y.safetensors",
+                        "--block-size",
+                        8,
+                        "--top-k",
+                        3,
+                        "--picture",
+                        "no/such/P.png"),
                 "--picture");
     }
 
@@ -212,7 +292,8 @@ class BadUsageTest {
         return moba(directory, "attend", "--input", input, "--output", output, "--block-size", 8, "--top-k", 3);
     }
 
-    private static RawSafetensors qkv(float[] q, float[] k, float[] v, int tokensQ, int heads, int tokensK, int kvHeads) {
+    private static RawSafetensors qkv(
+            float[] q, float[] k, float[] v, int tokensQ, int heads, int tokensK, int kvHeads) {
         return new RawSafetensors()
                 .floats("q", DType.F32, q, tokensQ, heads, 8)
                 .floats("k", DType.F32, k, tokensK, kvHeads, 8)
@@ -222,8 +303,15 @@ class BadUsageTest {
     /** Asserts status 2, one line on stderr with {@code parts}, an empty stdout, and no new file. */
     private void assertRefused(Result result, String... parts) throws IOException {
         assertThat(result.status()).as("%s", result).isEqualTo(2);
-        assertThat(result.err()).as("stderr").hasLineCount(1).contains(parts).startsWith("moba").doesNotContain("Exception");
-        assertThat(result.err().length()).as("length of the line: %s", result.err()).isLessThan(600);
+        assertThat(result.err())
+                .as("stderr")
+                .hasLineCount(1)
+                .contains(parts)
+                .startsWith("moba")
+                .doesNotContain("Exception");
+        assertThat(result.err().length())
+                .as("length of the line: %s", result.err())
+                .isLessThan(600);
         assertThat(result.out()).as("stdout").isEmpty();
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files.map(file -> file.getFileName().toString())).containsExactly("X.safetensors");

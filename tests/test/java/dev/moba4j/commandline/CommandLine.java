@@ -12,8 +12,10 @@ import java.util.concurrent.TimeUnit;
 
 /** Runs the launcher at the repository root as a user does, on what has been built. */
 final class CommandLine {
-    private static final Path LAUNCHER =
-            Path.of(System.getProperty("moba4j.root")).toAbsolutePath().normalize().resolve("moba");
+    private static final Path LAUNCHER = Path.of(System.getProperty("moba4j.root"))
+            .toAbsolutePath()
+            .normalize()
+            .resolve("moba");
 
     private CommandLine() {}
 

@@ -34,13 +34,12 @@ class InfoAndHelpTest {
         Map<String, Object> info = JsonText.object(result.out());
         List<?> backends = (List<?>) info.get("backends");
         assertThat(backends).hasSameSizeAs(Engine.backends());
-        Engine.backends()
-                .forEach(status -> assertThat(backends).anySatisfy(backend -> {
-                    Map<?, ?> fields = (Map<?, ?>) backend;
-                    assertThat(fields.get("name")).isEqualTo(status.name());
-                    assertThat(fields.get("available")).isEqualTo(status.available());
-                    assertThat((String) fields.get("detail")).isNotBlank();
-                }));
+        Engine.backends().forEach(status -> assertThat(backends).anySatisfy(backend -> {
+            Map<?, ?> fields = (Map<?, ?>) backend;
+            assertThat(fields.get("name")).isEqualTo(status.name());
+            assertThat(fields.get("available")).isEqualTo(status.available());
+            assertThat((String) fields.get("detail")).isNotBlank();
+        }));
     }
 
     @ParameterizedTest

@@ -38,8 +38,22 @@ class RouteCommandTest {
         Path output = directory.resolve("Y.safetensors");
         Path picture = directory.resolve("P.png");
         Result result = moba(
-                directory, "route", "--input", input, "--output", output, "--block-size", 8, "--top-k", 3, "--routing",
-                "group", "--sink-blocks", 1, "--picture", picture);
+                directory,
+                "route",
+                "--input",
+                input,
+                "--output",
+                output,
+                "--block-size",
+                8,
+                "--top-k",
+                3,
+                "--routing",
+                "group",
+                "--sink-blocks",
+                1,
+                "--picture",
+                picture);
         assertThat(result.status()).as("%s", result).isZero();
         assertThat(result.err()).isEmpty();
         Map<String, Entry> tensors = RawSafetensors.read(output);
@@ -61,8 +75,20 @@ class RouteCommandTest {
                 .write(directory.resolve("X.safetensors"));
         Path output = directory.resolve("Y.safetensors");
         Result result = moba(
-                directory, "route", "--input", input, "--output", output, "--block-size", 8, "--top-k", 3, "--routing",
-                "group", "--sink-blocks", 1);
+                directory,
+                "route",
+                "--input",
+                input,
+                "--output",
+                output,
+                "--block-size",
+                8,
+                "--top-k",
+                3,
+                "--routing",
+                "group",
+                "--sink-blocks",
+                1);
         assertThat(result.status()).as("%s", result).isZero();
         Routes.assertSelection(
                 PROBLEM, RawSafetensors.read(output).get("selected").ints(), 3);

@@ -49,10 +49,10 @@ class StatsTest {
         assertThat(stats.get("backend")).isIn("native", "scalar");
         assertThat(stats.get("dtype")).isEqualTo("F16");
         assertThat(stats.get("threads")).isEqualTo(2.0);
-        assertThat(times(stats, "milliseconds")).hasSize(4).allSatisfy(ms -> assertThat(ms).isPositive());
-        assertThat(times(stats, "route_milliseconds"))
-                .hasSize(4)
-                .allSatisfy(ms -> assertThat(ms).isPositive());
+        assertThat(times(stats, "milliseconds")).hasSize(4).allSatisfy(ms -> assertThat(ms)
+                .isPositive());
+        assertThat(times(stats, "route_milliseconds")).hasSize(4).allSatisfy(ms -> assertThat(ms)
+                .isPositive());
         assertThat((Double) stats.get("peak_bytes")).isBetween(1e6, 2e9);
     }
 
@@ -93,8 +93,8 @@ class StatsTest {
     private Map<String, Object> stats(String command, Object... options) throws IOException {
         Path input = InputFiles.packed(PROBLEM, DType.I32).write(directory.resolve("X.safetensors"));
         Path stats = directory.resolve("stats.json");
-        List<Object> arguments = new ArrayList<>(List.of(
-                command, "--input", input, "--output", directory.resolve("Y.safetensors"), "--stats", stats));
+        List<Object> arguments = new ArrayList<>(
+                List.of(command, "--input", input, "--output", directory.resolve("Y.safetensors"), "--stats", stats));
         arguments.addAll(Arrays.asList(options));
         Result result = moba(directory, arguments.toArray());
         assertThat(result.status()).as("%s", result).isZero();

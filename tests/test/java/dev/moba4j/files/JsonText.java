@@ -11,7 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** JSON as maps, lists, strings, numbers and booleans; refuses duplicate keys and anything after the value. */
+/** JSON as maps, lists, strings, numbers, booleans and null; refuses duplicate keys and anything after the value. */
 public final class JsonText {
     private JsonText() {}
 
@@ -59,6 +59,9 @@ public final class JsonText {
             }
             case VALUE_TRUE, VALUE_FALSE -> {
                 return parser.getBooleanValue();
+            }
+            case VALUE_NULL -> {
+                return null;
             }
             default -> throw new IOException("not expected here: " + parser.currentToken());
         }

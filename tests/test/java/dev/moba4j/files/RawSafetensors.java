@@ -124,8 +124,7 @@ public final class RawSafetensors {
         try {
             ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
             int length = Math.toIntExact(bytes.getLong());
-            Map<String, Object> header =
-                    JsonText.object(new String(bytes.array(), 8, length, StandardCharsets.UTF_8));
+            Map<String, Object> header = JsonText.object(new String(bytes.array(), 8, length, StandardCharsets.UTF_8));
             Map<String, Entry> tensors = new LinkedHashMap<>();
             header.forEach((name, value) -> {
                 if (!name.equals("__metadata__")) {
@@ -146,6 +145,7 @@ public final class RawSafetensors {
     }
 
     private static long[] longs(Object array) {
-        return ((List<?>) array).stream().mapToLong(value -> ((Number) value).longValue()).toArray();
+        return ((List<?>) array)
+                .stream().mapToLong(value -> ((Number) value).longValue()).toArray();
     }
 }

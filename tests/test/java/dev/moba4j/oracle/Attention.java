@@ -80,8 +80,7 @@ public record Attention(double[] o, double[] lse, double maxScore, double maxVal
                     sums[d] += p * problem.v()[vBase + d];
                 }
             }
-            System.arraycopy(
-                    Rounding.round(problem.dtype(), sums), 0, o, row * problem.headDimV(), problem.headDimV());
+            System.arraycopy(Rounding.round(problem.dtype(), sums), 0, o, row * problem.headDimV(), problem.headDimV());
         });
         return o;
     }
@@ -89,9 +88,7 @@ public record Attention(double[] o, double[] lse, double maxScore, double maxVal
     /** Keys (tokens of the packed batch) that row {@code (token, head)} of sequence {@code s} sees and has selected. */
     public static int[] visibleKeys(Problem problem, int s, int query, int[] blocks) {
         int length = problem.keyLengths()[s];
-        int end = problem.options().causal()
-                ? Math.max(0, length - problem.queryLengths()[s] + query + 1)
-                : length;
+        int end = problem.options().causal() ? Math.max(0, length - problem.queryLengths()[s] + query + 1) : length;
         int[] keys = new int[end];
         int count = 0;
         if (blocks == null) {

@@ -83,8 +83,7 @@ public record Problem(
     }
 
     public Problem withOptions(AttentionOptions other) {
-        return new Problem(
-                dtype, heads, kvHeads, headDim, headDimV, queryLengths, keyLengths, other, q, k, v);
+        return new Problem(dtype, heads, kvHeads, headDim, headDimV, queryLengths, keyLengths, other, q, k, v);
     }
 
     public Problem withData(float[] otherQ, float[] otherK, float[] otherV) {

@@ -59,7 +59,9 @@ public final class Routes {
             count++;
         }
         for (int i = count; i < width; i++) {
-            assertThat(padded[i]).as("padding of row %d: %s", row, Arrays.toString(padded)).isEqualTo(-1);
+            assertThat(padded[i])
+                    .as("padding of row %d: %s", row, Arrays.toString(padded))
+                    .isEqualTo(-1);
         }
         return Arrays.copyOf(padded, count);
     }
@@ -120,7 +122,9 @@ public final class Routes {
             }
         }
         for (double[] centroid : centroids) {
-            centroidNorm = Math.max(centroidNorm, Math.sqrt(Arrays.stream(centroid).map(x -> x * x).sum()));
+            centroidNorm = Math.max(
+                    centroidNorm,
+                    Math.sqrt(Arrays.stream(centroid).map(x -> x * x).sum()));
         }
         return forced(s, i, scores, 1e-5 * queryNorm * centroidNorm);
     }
