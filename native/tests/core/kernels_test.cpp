@@ -1,0 +1,156 @@
+// The kernels of every target this processor can run, piece by piece.
+#include "cpu/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "core/carver.h"
+
+namespace moba::cpu {
+namespace {
+
+using core::DType;
+
+std::vector<Target> RunnableTargets() {
+  std::vector<Target> targets;
+  for (const Target target : {Target::kBaseline, Target::kAvx2, Target::kAvx512, Target::kNeon}) {
+    if (CompiledKernels(target) != nullptr && ProcessorSupports(target)) targets.push_back(target);
+  }
+  return targets;
+}
+
+class KernelsOf : public testing::TestWithParam<Target> {
+ protected:
+  const Kernels& kernels() const { return *CompiledKernels(GetParam()); }
+};
+
+std::vector<float> RandomRows(int64_t rows, int64_t channels) {
+  std::mt19937 random(static_cast<uint32_t>(rows * 1000 + channels));
+  std::uniform_real_distribution<float> uniform(-2.0f, 2.0f);
+  std::vector<float> values(static_cast<size_t>(rows * channels));
+  for (float& value : values) value = uniform(random);
+  return values;
+}
+
+SourceRows RowsOf(const std::vector<float>& values, int64_t channels) {
+  return {reinterpret_cast<const char*>(values.data()), channels * 4, DType::kF32,
+          static_cast<int64_t>(values.size()) / channels, channels};
+}
+
+TEST_P(KernelsOf, PackedKeysAreTilesOfChannelsWithZeroRowsAtTheEnd) {
+  const int64_t tile = kernels().key_tile;
+  for (const int64_t channels : {1, 3, 4, 7, 64, 65}) {
+    for (const int64_t rows : {1, 3, 4, 8, 13}) {
+      const std::vector<float> keys = RandomRows(rows, channels);
+      std::vector<float> widened(static_cast<size_t>(kMaxKeyTile * core::RoundUp(channels, 16)));
+      const int64_t size = core::RoundUp(rows, tile) * channels;
+      std::vector<float> packed(static_cast<size_t>(size + 1), 99.0f);
+      kernels().pack_keys(RowsOf(keys, channels), widened.data(), packed.data());
+      for (int64_t i = 0; i < size; ++i) {
+        const int64_t row = i / (tile * channels) * tile + i % tile;
+        const int64_t channel = i % (tile * channels) / tile;
+        const float expected =
+            row < rows ? keys[static_cast<size_t>(row * channels + channel)] : 0.0f;
+        ASSERT_EQ(packed[static_cast<size_t>(i)], expected) << rows << " x " << channels;
+      }
+      EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the packed keys";
+    }
+  }
+}
+
+TEST_P(KernelsOf, PackedValuesAreTilesPerStepAndFlagWhatIsNotFinite) {
+  const int64_t tile = kernels().key_tile;
+  const int64_t channels = 13;
+  const int64_t rows = kStepKeys + 5;
+  const int64_t padded = core::RoundUp(channels, tile);
+  std::vector<float> values = RandomRows(rows, channels);
+  std::vector<float> widened(static_cast<size_t>(core::RoundUp(channels, 16)));
+  std::vector<float> packed(static_cast<size_t>(rows * padded + 1), 99.0f);
+  uint8_t finite[2] = {7, 7};
+  kernels().pack_values(RowsOf(values, channels), widened.data(), packed.data(), finite);
+  EXPECT_EQ(finite[0], 1);
+  EXPECT_EQ(finite[1], 1);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t step = row / kStepKeys * kStepKeys;
+    const int64_t keys = std::min(kStepKeys, rows - step);
+    for (int64_t channel = 0; channel < padded; ++channel) {
+      const int64_t at =
+          step * padded + channel / tile * keys * tile + (row - step) * tile + channel % tile;
+      const float expected =
+          channel < channels ? values[static_cast<size_t>(row * channels + channel)] : 0.0f;
+      ASSERT_EQ(packed[static_cast<size_t>(at)], expected) << row << ", " << channel;
+    }
+  }
+  EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the packed values";
+
+  for (const float odd :
+       {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    values[static_cast<size_t>((rows - 1) * channels + channels - 1)] = odd;
+    kernels().pack_values(RowsOf(values, channels), widened.data(), packed.data(), finite);
+    EXPECT_EQ(finite[0], 1);
+    EXPECT_EQ(finite[1], 0);
+  }
+}
+
+TEST_P(KernelsOf, CentroidIsTheMeanInDoubleRoundedToFloatAndStorage) {
+  const int64_t channels = 5;
+  const int64_t rows = 7;
+  const std::vector<float> keys = RandomRows(rows, channels);
+  const int64_t tile = kernels().key_tile;
+  std::vector<float> widened(64);
+  std::vector<double> sums(static_cast<size_t>(channels));
+  std::vector<float> packed(static_cast<size_t>(2 * tile * channels), 99.0f);
+  const int64_t index = tile + 1;
+  kernels().pack_centroid(RowsOf(keys, channels), sums.data(), widened.data(), packed.data(),
+                          index);
+  for (int64_t channel = 0; channel < channels; ++channel) {
+    double sum = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
+    }
+    EXPECT_EQ(packed[static_cast<size_t>((channels + channel) * tile + 1)],
+              static_cast<float>(sum / 7.0));
+    EXPECT_EQ(packed[static_cast<size_t>((channels + channel) * tile)], 99.0f);
+  }
+}
+
+TEST_P(KernelsOf, FinishedRowIsTheQuotientAndEmptyRowsAreZero) {
+  std::vector<float> o(64, 3.0f);
+  float m = 2.0f;
+  float l = 4.0f;
+  const RowState state = {o.data(), &m, &l, nullptr, nullptr, 16};
+  float out[6] = {9, 9, 9, 9, 9, 9};
+  float lse = 0;
+  kernels().finish_row(state, 0, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out), &lse);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(out[i], 0.75f);
+  EXPECT_EQ(out[5], 9.0f);
+  EXPECT_NEAR(lse, 4.0f * std::log(2.0f), 1e-6f);  // log2: m + log2(l) = 4
+
+  l = 0.0f;
+  kernels().finish_row(state, 0, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out), nullptr);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(out[i], 0.0f);
+}
+
+TEST_P(KernelsOf, BlendDoesNotReadASideOfNoWeight) {
+  const float a[3] = {1.0f, 2.0f, 3.0f};
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float b[3] = {nan, nan, nan};
+  float out[3];
+  kernels().blend_row(reinterpret_cast<const char*>(a), 0.5f, reinterpret_cast<const char*>(b),
+                      0.0f, 3, DType::kF32, reinterpret_cast<char*>(out));
+  EXPECT_EQ(out[0], 0.5f);
+  EXPECT_EQ(out[2], 1.5f);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, KernelsOf, testing::ValuesIn(RunnableTargets()),
+                         [](const auto& info) {
+                           return std::string(CompiledKernels(info.param)->name).substr(4);
+                         });
+
+}  // namespace
+}  // namespace moba::cpu
