@@ -24,8 +24,8 @@ import picocli.CommandLine.Option;
         description = {
             "Attention of the q, k and v in X; writes o and lse to Y.",
             "",
-            "X holds q [Tq,H,D], k [Tk,G,D], v [Tk,G,Dv] (F32, F16 or BF16) and, where wanted, cu_seqlens_q and cu_seqlens_k"
-                    + " [S+1] (I32 or I64) and selected [Tq,H,K'] (I32), the blocks to read instead of routed ones."
+            "X holds q [Tq,H,D], k [Tk,G,D], v [Tk,G,Dv] (F32, F16 or BF16) and, where wanted, cu_seqlens_q and"
+                    + " cu_seqlens_k [S+1] (I32 or I64) and selected [Tq,H,K'] (I32), the blocks to read instead of routed ones."
                     + " --block-size and --top-k are required, except with --full (neither) and with a given selected"
                     + " (--block-size alone).",
             ""

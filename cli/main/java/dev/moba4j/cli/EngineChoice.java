@@ -7,6 +7,8 @@ import picocli.CommandLine.Option;
 
 /** {@code --backend} and {@code --threads}: where the work is done. */
 public final class EngineChoice {
+    private static final int MAX_THREADS = 1024;
+
     @Option(
             names = "--backend",
             paramLabel = "NAME",
@@ -24,20 +26,23 @@ public final class EngineChoice {
     /** Starts the engine that was asked for; the caller closes it. */
     public Engine open() {
         EngineOptions options = EngineOptions.defaults().withBackend(knownBackend());
-        return Engine.open(
-                threads == null ? options : options.withThreads(WholeNumber.atLeast(1, "--threads", threads)));
+        if (threads != null) {
+            options = options.withThreads(WholeNumber.within(1, MAX_THREADS, "--threads", threads));
+        }
+        return Engine.open(options);
     }
 
     private String knownBackend() {
         return switch (backend) {
             case "auto", "native", "scalar" -> backend;
-            case "cuda" ->
-                throw new BadInputException(
-                        "--backend is cuda, but this version has no CUDA backend; expected auto, native or scalar");
-            case "vector" ->
-                throw new BadInputException(
-                        "--backend is vector, but this version has no Vector API backend; expected auto, native or scalar");
+            case "cuda" -> throw absent("CUDA");
+            case "vector" -> throw absent("Vector API");
             default -> throw new BadInputException("--backend is '" + backend + "', expected auto, native or scalar");
         };
+    }
+
+    private static BadInputException absent(String what) {
+        return new BadInputException(
+                "--backend: this version has no " + what + " backend; expected auto, native or scalar");
     }
 }

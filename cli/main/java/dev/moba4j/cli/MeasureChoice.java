@@ -6,6 +6,8 @@ import picocli.CommandLine.Option;
 
 /** {@code --repeat} and {@code --stats}: measuring an operation. */
 final class MeasureChoice {
+    private static final int MAX_REPETITIONS = 1_000_000;
+
     @Option(
             names = "--repeat",
             paramLabel = "n",
@@ -32,6 +34,6 @@ final class MeasureChoice {
 
     /** Runs after the first; 0 when only one was asked for. */
     int repetitions() {
-        return repeat == null ? 0 : WholeNumber.atLeast(1, "--repeat", repeat);
+        return repeat == null ? 0 : WholeNumber.within(1, MAX_REPETITIONS, "--repeat", repeat);
     }
 }

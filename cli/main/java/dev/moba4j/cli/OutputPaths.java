@@ -7,7 +7,9 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** Files that a command writes: checked before any work is done, and written so that they appear whole or not at all. */
+/**
+ * Files that a command writes: checked before any work is done, and written so that they appear whole or not at all.
+ */
 public final class OutputPaths {
     private OutputPaths() {}
 

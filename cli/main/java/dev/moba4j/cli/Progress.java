@@ -7,8 +7,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Shows on stderr how far a task of several steps is, once it has lasted over a second, and stops it when the process is asked to
- * end. Steps are run by one thread; open it before, so that it closes after, everything a stopped step leaves to clean up.
+ * Shows on stderr how far a task of several steps is, once it has lasted over a second, and stops it when the process
+ * is asked to end. Steps are run by one thread; open it before, so that it closes after, everything a stopped step
+ * leaves to clean up.
  */
 public final class Progress implements AutoCloseable {
     private static final long PATIENCE_MILLIS = 1000;

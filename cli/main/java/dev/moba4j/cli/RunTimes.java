@@ -48,6 +48,6 @@ public record RunTimes(double[] operation, double[] beside) {
     private static double median(double[] times) {
         double[] sorted = times.clone();
         Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
+        return sorted[(sorted.length - 1) / 2];
     }
 }

@@ -29,6 +29,6 @@ final class Sentence {
         if (failure instanceof AccessDeniedException denied) {
             return denied.getFile() + ": permission denied";
         }
-        return failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        return "reading or writing failed: " + (failure.getMessage() == null ? failure : failure.getMessage());
     }
 }

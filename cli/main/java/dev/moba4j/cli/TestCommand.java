@@ -7,8 +7,7 @@ import picocli.CommandLine.Command;
         name = "test",
         mixinStandardHelpOptions = true,
         versionProvider = ProgramVersion.class,
-        description =
-                "Build everything and run all tests: C++ formatting, native tests (release and sanitizers), Java tests.")
+        description = "Builds everything and runs all tests: C++ formatting, native tests, Java tests.")
 final class TestCommand implements Runnable {
     @Override
     public void run() {

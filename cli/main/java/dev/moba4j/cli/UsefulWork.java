@@ -9,9 +9,9 @@ import java.lang.foreign.ValueLayout;
  *
  * <ul>
  *   <li>Attention: 2 (D + Dv) for each query head and key it sees in a selected block (or in any, when full).
- *   <li>Routing: 2 D for each score of a query head with the centroid of a block it may read: when causal its own block and
- *       the earlier ones, otherwise every block of its sequence. {@code --routing group} counts the same, since a group's score is
- *       the sum of its heads' scores.
+ *   <li>Routing: 2 D for each score of a query head with the centroid of a block it may read: when causal its own block
+ *       and the earlier ones, otherwise every block of its sequence. {@code --routing group} counts the same, since a
+ *       group's score is the sum of its heads' scores.
  * </ul>
  */
 public final class UsefulWork {

@@ -14,11 +14,11 @@ public final class WholeNumber implements ITypeConverter<Long> {
         }
     }
 
-    /** Returns {@code value} as an int, or says that {@code option} must lie between {@code least} and 2^31 - 1. */
-    public static int atLeast(int least, String option, long value) {
-        if (value < least || value > Integer.MAX_VALUE) {
+    /** Returns {@code value} as an int, or says that {@code option} must lie between {@code least} and {@code most}. */
+    public static int within(int least, int most, String option, long value) {
+        if (value < least || value > most) {
             throw new BadInputException(
-                    option + " is " + value + ", expected a whole number from " + least + " to " + Integer.MAX_VALUE);
+                    option + " is " + value + ", expected a whole number from " + least + " to " + most);
         }
         return (int) value;
     }

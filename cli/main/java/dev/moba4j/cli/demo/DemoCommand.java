@@ -28,6 +28,7 @@ import picocli.CommandLine.Option;
 public final class DemoCommand implements Callable<Integer> {
     private static final Path FOLDER = Path.of("demo-output");
     private static final int FEWEST_TOKENS = 4096;
+    private static final int MOST_TOKENS = 1 << 24;
     private static final int TOP_K = 3;
     private static final int REPETITIONS = 3;
 
@@ -47,7 +48,7 @@ public final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        int length = WholeNumber.atLeast(FEWEST_TOKENS, "--tokens", tokens);
+        int length = WholeNumber.within(FEWEST_TOKENS, MOST_TOKENS, "--tokens", tokens);
         makeFolder();
         try (Engine engine = engines.open();
                 Arena arena = Arena.ofShared()) {

@@ -15,10 +15,10 @@ import java.util.random.RandomGenerator;
 /**
  * A long context made from a fixed seed: passages on changing topics, noise everywhere, and needles.
  *
- * <p>A key is noise plus the direction of its passage's topic; a query is noise plus the topic of its own passage, so ordinary
- * queries like the blocks on their topic. A needle is a passage of {@value #PASSAGE} keys about its subject, one of which, the
- * needle's token, is also the answer; its query asks for subject and answer. A block of 512 keys dilutes the passage 16 times in
- * its centroid, which is what routing has to see through.
+ * <p>A key is noise plus the direction of its passage's topic; a query is noise plus the topic of its own passage, so
+ * ordinary queries like the blocks on their topic. A needle is a passage of {@value #PASSAGE} keys about its subject,
+ * one of which, the needle's token, is also the answer; its query asks for subject and answer. A block of 512 keys
+ * dilutes the passage 16 times in its centroid, which is what routing has to see through.
  */
 final class Haystack {
     static final int HEADS = 8;

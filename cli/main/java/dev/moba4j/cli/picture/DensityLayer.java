@@ -10,7 +10,10 @@ import java.awt.image.BufferedImage;
 import java.util.List;
 import org.knowm.xchart.AnnotationImage;
 
-/** Fills a chart's plot area with the cells of a selection, darker where more queries chose the block, and rings the marks. */
+/**
+ * Fills a chart's plot area with the cells of a selection, darker where more queries chose the block, and rings the
+ * marks.
+ */
 final class DensityLayer extends AnnotationImage {
     private static final Color MARK = new Color(0xE8, 0x59, 0x0C);
     private static final int LIGHTEST = 70;

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
- * How often the queries of one head selected each block, on a grid coarse enough to draw. Blocks of a packed batch are numbered
- * through: those of the second sequence follow those of the first.
+ * How often the queries of one head selected each block, on a grid coarse enough to draw. Blocks of a packed batch are
+ * numbered through: those of the second sequence follow those of the first.
  */
 final class SelectionDensity {
     private final long queries;

@@ -15,7 +15,9 @@ import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
-/** A picture of a selection: which blocks the queries read, query position across, key block upwards, one panel a head. */
+/**
+ * A picture of a selection: which blocks the queries read, query position across, key block upwards, one panel a head.
+ */
 public final class SelectionMap {
     private static final int MAX_PANELS = 4;
     private static final int MAX_COLUMNS = 512;
