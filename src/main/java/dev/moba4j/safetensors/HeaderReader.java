@@ -4,13 +4,16 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Reads the JSON of a header token by token, and refuses whatever is not as the format says. */
@@ -30,10 +33,14 @@ final class HeaderReader {
     static Header read(Path file, byte[] json) throws IOException {
         try (JsonParser parser = JSON.createParser(json)) {
             return new HeaderReader(file, parser).header();
-        } catch (JsonProcessingException e) {
-            long offset = e.getLocation() == null ? 0 : e.getLocation().getByteOffset();
+        } catch (StreamConstraintsException e) {
             throw new SafetensorsException(
-                    file + ": the header is no valid JSON at its byte " + offset + ", expected one object", e);
+                    file + ": the header is refused, expected reasonable sizes: " + e.getOriginalMessage(), e);
+        } catch (JsonProcessingException e) {
+            throw new SafetensorsException(
+                    file + ": the header is no valid JSON at its byte "
+                            + e.getLocation().getByteOffset() + ", expected one object",
+                    e);
         }
     }
 
@@ -73,8 +80,12 @@ final class HeaderReader {
         @Nullable String dtype = null;
         long @Nullable [] shape = null;
         long @Nullable [] offsets = null;
+        Set<String> fields = new HashSet<>();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
             String field = parser.currentName();
+            if (!fields.add(field)) {
+                throw refused(tensor + "." + Quotation.of(field), "appears twice", "each field once");
+            }
             switch (field) {
                 case "dtype" -> {
                     expect(tensor + ".dtype", JsonToken.VALUE_STRING);

@@ -15,6 +15,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -58,6 +60,7 @@ public final class SafetensorsFile implements AutoCloseable {
                 file, mapped.asSlice(PREFIX_BYTES, headerBytes).toArray(ValueLayout.JAVA_BYTE));
         data = mapped.asSlice(PREFIX_BYTES + headerBytes);
         header.tensors().forEach(this::check);
+        checkApart();
     }
 
     /**
@@ -197,6 +200,25 @@ public final class SafetensorsFile implements AutoCloseable {
                     "shape",
                     Arrays.toString(entry.shape()) + " of " + dtype,
                     "one that fills the " + (entry.end() - entry.begin()) + " bytes of its data_offsets");
+        }
+    }
+
+    private void checkApart() {
+        List<Map.Entry<String, TensorEntry>> byBegin = header.tensors().entrySet().stream()
+                .filter(named -> named.getValue().end() > named.getValue().begin())
+                .sorted(Comparator.comparingLong(named -> named.getValue().begin()))
+                .toList();
+        for (int i = 1; i < byBegin.size(); i++) {
+            TensorEntry before = byBegin.get(i - 1).getValue();
+            TensorEntry entry = byBegin.get(i).getValue();
+            if (entry.begin() < before.end()) {
+                throw refused(
+                        byBegin.get(i).getKey(),
+                        "data_offsets",
+                        "[" + entry.begin() + ", " + entry.end() + "]",
+                        "a begin of at least " + before.end() + ", the end of tensor "
+                                + Quotation.of(byBegin.get(i - 1).getKey()));
+            }
         }
     }
 
