@@ -1,6 +1,6 @@
 /** Mixture of Block Attention (arXiv 2502.13189) on off-heap tensors, by native or by plain Java code. */
 module dev.moba4j {
-    requires static transitive org.jspecify;
+    requires static org.jspecify;
     requires static com.fasterxml.jackson.core;
 
     exports dev.moba4j;

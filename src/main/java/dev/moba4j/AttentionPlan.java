@@ -264,9 +264,15 @@ public final class AttentionPlan implements AutoCloseable {
 
     private CompletableFuture<Void> runAsync(@Nullable RunControl control, Operation operation) {
         enter(control);
-        return CompletableFuture.runAsync(
-                        () -> operation.run(control == null ? null : control.signals()), engine.asyncRuns())
-                .whenComplete((nothing, failure) -> exit(control));
+        CompletableFuture<Void> run;
+        try {
+            run = CompletableFuture.runAsync(
+                    () -> operation.run(control == null ? null : control.signals()), engine.asyncRuns());
+        } catch (RuntimeException | Error e) {
+            exit(control);
+            throw e;
+        }
+        return run.whenComplete((nothing, failure) -> exit(control));
     }
 
     private void enter(@Nullable RunControl control) {

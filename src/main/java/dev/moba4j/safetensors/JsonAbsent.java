@@ -8,8 +8,8 @@ final class JsonAbsent {
 
     static MobaException exception(NoClassDefFoundError cause) {
         return new MobaException(
-                "class " + cause.getMessage() + " is absent, expected com.fasterxml.jackson.core:jackson-core, which"
-                        + " safetensors files need, on the class path or as a module that is added",
+                "jackson-core is absent, expected com.fasterxml.jackson.core:jackson-core, which safetensors files need,"
+                        + " on the class path or as a module",
                 cause);
     }
 }

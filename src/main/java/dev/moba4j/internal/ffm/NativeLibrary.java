@@ -60,9 +60,7 @@ final class NativeLibrary {
             failures.add("system property " + PATH_PROPERTY + " is not set");
             return;
         }
-        Path path = Path.of(value);
-        Path file = Files.isDirectory(path) ? path.resolve(Platform.LIBRARY_FILE) : path;
-        tryFile("system property " + PATH_PROPERTY, file);
+        tryFile("system property " + PATH_PROPERTY, value);
         if (loadedFrom == null) {
             LOGGER.log(System.Logger.Level.WARNING, "{0}", failures.getLast());
         }
@@ -75,7 +73,7 @@ final class NativeLibrary {
         }
         for (PackagedLibrary.Destination destination : packaged.destinations()) {
             Path file = packaged.extract(destination, failures);
-            if (file != null && tryFile("packaged resource", file)) {
+            if (file != null && tryFile("packaged resource", file.toString())) {
                 return;
             }
         }
@@ -83,27 +81,29 @@ final class NativeLibrary {
 
     private void tryLibraryPath() {
         for (String directory : System.getProperty("java.library.path", "").split(File.pathSeparator)) {
-            if (!directory.isEmpty() && tryFile("java.library.path", Path.of(directory, Platform.LIBRARY_FILE))) {
+            if (!directory.isEmpty() && tryFile("java.library.path", directory)) {
                 return;
             }
         }
     }
 
-    private boolean tryFile(String place, Path file) {
-        Path absolute = file.toAbsolutePath();
-        if (!Files.isRegularFile(absolute)) {
-            failures.add(place + ": " + absolute + " is no file");
-            return false;
-        }
+    /** Tries a file, or the library in a folder. */
+    private boolean tryFile(String place, String fileOrFolder) {
         try {
-            requireAbi(absolute);
-            System.load(absolute.toString());
+            Path path = Path.of(fileOrFolder).toAbsolutePath();
+            Path file = Files.isDirectory(path) ? path.resolve(Platform.LIBRARY_FILE) : path;
+            if (!Files.isRegularFile(file)) {
+                failures.add(place + ": " + file + " is no file");
+                return false;
+            }
+            requireAbi(file);
+            System.load(file.toString());
             // The sentence about a failure belongs to the thread: nothing may come between, no class loading either.
             MobaLibrary.moba_last_error();
-            loadedFrom = absolute;
+            loadedFrom = file;
             return true;
         } catch (RuntimeException | UnsatisfiedLinkError e) {
-            failures.add(place + ": " + absolute + ": " + e.getMessage());
+            failures.add(place + ": " + fileOrFolder + ": " + e.getMessage());
             return false;
         }
     }
