@@ -34,6 +34,15 @@ class AttentionContractTest {
                         .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, layout, c, dtype)))));
     }
 
+    static Stream<Arguments> extremes() {
+        List<Cases> cases = Stream.of(
+                        "H 8, G 2", "non-causal", "full, packed", "K 100", "long rows", "long rows, routed")
+                .map(Cases::named)
+                .toList();
+        return Backend.allTargets().stream().flatMap(backend -> cases.stream()
+                .flatMap(c -> STORAGE.stream().map(dtype -> arguments(backend, c, dtype))));
+    }
+
     static Stream<Arguments> sampled() {
         List<Cases> cases = Stream.of(
                         "packed with empty and one-token sequences",
@@ -63,6 +72,16 @@ class AttentionContractTest {
     void attendComputesTheSpecifiedAttention(Backend backend, Cases c, DType dtype) {
         try (Call call = Call.attended(backend, c.problem(dtype))) {
             call.assertRight();
+        }
+    }
+
+    @ParameterizedTest(name = "{0}, {1}, {2}")
+    @MethodSource("extremes")
+    void attendKeepsItsBoundsWithLargeScoresAndValuesOfAMean(Backend backend, Cases c, DType dtype) {
+        for (double spread : new double[] {1, 20}) {
+            try (Call call = Call.attended(backend, c.problem(dtype, spread, 3))) {
+                call.assertRight();
+            }
         }
     }
 

@@ -117,11 +117,22 @@ record Cases(String name, Shape shape) {
                         .lengths(1100)),
                 of("700 tokens, B 64, D 128", AttentionOptions.moba(64, 4), s -> s.dims(128, 128)
                         .lengths(700)),
+                of("B 600", AttentionOptions.moba(600, 2), s -> s.heads(2, 1)
+                        .dims(16, 16)
+                        .lengths(1900)),
+                of("full, 600 tokens", AttentionOptions.fullAttention(), s -> s.heads(2, 1)
+                        .lengths(600, 530)),
+                of("K 100", AttentionOptions.moba(4, 100), s -> s.heads(2, 1)
+                        .dims(16, 16)
+                        .lengths(700)),
                 of("many blocks", AttentionOptions.moba(4, 6), s -> s.heads(2, 1)
                         .lengths(new int[] {40, 300}, new int[] {2000, 301})),
                 of("long rows", AttentionOptions.fullAttention(), s -> s.heads(2, 1)
                         .dims(16, 16)
-                        .lengths(new int[] {3}, new int[] {12_000})));
+                        .lengths(new int[] {3}, new int[] {33_500})),
+                of("long rows, routed", AttentionOptions.moba(64, 20), s -> s.heads(2, 1)
+                        .dims(16, 16)
+                        .lengths(new int[] {3, 2, 1}, new int[] {20_000, 50, 33_500})));
     }
 
     private interface Change {
@@ -141,6 +152,11 @@ record Cases(String name, Shape shape) {
     /** Values for this case: always the same. */
     Problem problem(DType dtype) {
         return shape.dtype(dtype).normal(Arrays.hashCode(name.toCharArray()));
+    }
+
+    /** Values whose scores reach further than those of {@link #problem} and whose values have a mean. */
+    Problem problem(DType dtype, double spread, double valueMean) {
+        return shape.dtype(dtype).normal(Arrays.hashCode(name.toCharArray()), spread, valueMean);
     }
 
     @Override
