@@ -33,7 +33,8 @@ public final class NativeBackend implements Backend {
         }
         List<BackendStatus> statuses = new ArrayList<>();
         String version = MobaLibrary.moba_version().getString(0);
-        statuses.add(new BackendStatus(NAME, true, "libmoba " + version + ", ABI " + MobaLibrary.moba_abi_version() + ", from " + file));
+        statuses.add(new BackendStatus(
+                NAME, true, "libmoba " + version + ", ABI " + MobaLibrary.moba_abi_version() + ", from " + file));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment info = moba_backend_info.allocate(arena);
             moba_backend_info.struct_size(info, info.byteSize());
