@@ -56,16 +56,7 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
                         Align.RIGHT,
                         Align.RIGHT,
                         Align.LEFT)
-                .row(
-                        "needle",
-                        "planted at",
-                        "its block",
-                        "asked at",
-                        "head 0 read",
-                        "heads that found it",
-                        "cosine",
-                        "error",
-                        "came back");
+                .row("needle", "planted", "block", "asked", "head 0 read", "found by", "cosine", "error", "came back");
         for (Needle needle : haystack.needles()) {
             Retrieval found = Retrieval.of(haystack, needle, moba.o());
             table.row(
@@ -77,9 +68,10 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
                     needle.planted() ? format("%d of %d", finders(needle), Haystack.HEADS) : "-",
                     format("%.4f", found.cosine()),
                     format("%.1e", found.error()),
-                    found.cameBack() ? "yes" : needle.planted() ? "NO" : "no, as it should");
+                    found.cameBack() ? "yes" : needle.planted() ? "NO" : "rightly no");
         }
-        return "Needles: each query looks for one value planted long before (" + moba.name() + ")\n" + table;
+        return "Needles, " + moba.name() + ": the token asked looks for a value planted at a token long before\n"
+                + table;
     }
 
     private String trials() {
