@@ -102,6 +102,39 @@ TEST_P(Concurrency, EnginesComeAndGoWhileOthersRun) {
   EXPECT_EQ(wrong, 0);
 }
 
+// The caller may write to index arrays while a run reads them. What comes out is undefined, but the
+// run stays inside its memory.
+TEST_P(Concurrency, IndicesThatChangeDuringRunsDoNoHarm) {
+  const Problem problem = Small();
+  const Selection selection = Router(problem).Select();
+  Call call(problem, Operation::kAttendSelected, {}, &selection);
+  const OwnedPlan plan(Engine(), call.config);
+  call.MakeWorkspace(plan);
+  auto* const lengths = reinterpret_cast<int32_t*>(call.cu_k_memory->origin());
+  auto* const blocks = reinterpret_cast<int32_t*>(call.selected_memory->origin());
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    uint32_t random = 1;
+    while (!stop) {
+      random = random * 1664525 + 1013904223;
+      const int32_t choices[] = {120, 121, 0, 1 << 30, -7};
+      std::atomic_ref(lengths[1]).store(choices[random >> 20 & 1 ? 0 : (random >> 24) % 5]);
+      std::atomic_ref(blocks[(random >> 8) % selection.blocks.size()])
+          .store(random >> 30 == 0 ? static_cast<int32_t>(random >> 4) : 0);
+      std::atomic_ref(lengths[1]).store(120);
+    }
+  });
+  for (int repeat = 0; repeat < (Reduced() ? 100 : 500); ++repeat) {
+    std::copy(selection.blocks.begin(), selection.blocks.end(), blocks);
+    const int32_t status = call.Run(plan.get());
+    EXPECT_TRUE(status == MOBA_OK || status == MOBA_INVALID_ARGUMENT) << moba_last_error();
+  }
+  stop = true;
+  writer.join();
+  EXPECT_TRUE(call.o_memory->NothingElseWritten() && call.lse_memory->NothingElseWritten());
+  EXPECT_TRUE(call.workspace_memory->SurroundingsUntouched());
+}
+
 TEST_P(Concurrency, LastErrorBelongsToItsThread) {
   EXPECT_EQ(moba_engine_create(nullptr, nullptr), MOBA_INVALID_ARGUMENT);
   std::string elsewhere = "unset";

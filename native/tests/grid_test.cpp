@@ -53,7 +53,8 @@ std::vector<GridCase> HeadDimCases() {
                                      {16, 1},
                                      {1, 40},
                                      {33, 7},
-                                     {128, 300}}) {
+                                     {128, 300},
+                                     {1024, 1024}}) {
       Problem problem = MakeProblem(dtype, 2, 1, dim, {{70, 70}}, BlockSparse(16, 3));
       problem.head_dim_v = dim_v;
       cases.push_back({DtypeName(dtype) + Name("_D", dim) + Name("_Dv", dim_v), problem, {}});
@@ -80,6 +81,13 @@ std::vector<GridCase> BlockCases() {
   return cases;
 }
 
+// Sequences of 1 to 3 queries and up to 6 keys.
+std::vector<Lengths> Short(int64_t count) {
+  std::vector<Lengths> sequences;
+  for (int64_t i = 0; i < count; ++i) sequences.push_back({1 + i % 3, i % 7});
+  return sequences;
+}
+
 std::vector<GridCase> LengthCases() {
   std::vector<GridCase> cases;
   const std::vector<std::pair<std::string, std::vector<Lengths>>> batches = {
@@ -98,6 +106,7 @@ std::vector<GridCase> LengthCases() {
       {"many_odd", {{1, 1}, {0, 0}, {37, 37}, {2, 90}, {70, 3}, {0, 17}, {5, 0}, {129, 129}}},
       {"many_empty", {{0, 0}, {0, 0}, {1, 1}, {0, 0}}},
       {"many_single", {{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+      {"thousand_short", Short(1000)},
       {"many_decodes", {{1, 5}, {1, 200}, {1, 33}, {1, 64}}},
   };
   for (const auto& [name, sequences] : batches) {
@@ -143,13 +152,22 @@ std::vector<GridCase> OptionCases() {
     }
   }
   for (int32_t dtype : kStorageDtypes) {
-    for (const auto& [name, scale] :
-         {std::pair<std::string, double>{"tiny", 1e-6}, {"one", 1.0}, {"large", 8.0}}) {
+    for (const auto& [name, scale] : {std::pair<std::string, double>{"tiny", 1e-6},
+                                      {"one", 1.0},
+                                      {"large", 8.0},
+                                      {"huge", 1e30}}) {
       Problem problem = MakeProblem(dtype, 2, 1, 32, sequences, BlockSparse(16, 3));
       problem.options.softmax_scale = scale;
       cases.push_back({DtypeName(dtype) + "_scale_" + name, problem, {}});
     }
   }
+  // As large as the type allows; nothing of it is worth memory or overflows.
+  Problem problem = MakeProblem(MOBA_F32, 2, 1, 8, sequences, BlockSparse(16, int64_t{1} << 60));
+  cases.push_back({"huge_top_k", problem, {}});
+  problem.options.sink_blocks = problem.options.local_blocks = int64_t{1} << 59;
+  cases.push_back({"huge_sinks_and_local", problem, {}});
+  problem.options = BlockSparse(int64_t{1} << 60, 2);
+  cases.push_back({"huge_block_size", problem, {}});
   return cases;
 }
 
@@ -191,6 +209,27 @@ std::vector<GridCase> LayoutCases() {
           {name + "_single", MakeProblem(MOBA_F32, 2, 2, 8, {{40, 40}}, BlockSparse(8, 2)), run});
     }
   }
+  return cases;
+}
+
+// Problems large enough for the library to divide them: into windows of queries, into waves of kv
+// heads, into chunks of keys, and into more partial sums per row than are simply added up.
+std::vector<GridCase> LargeCases() {
+  std::vector<GridCase> cases;
+  Problem problem = MakeProblem(MOBA_F32, 5, 5, 8, {{9000, 9000}}, BlockSparse(64, 3));
+  cases.push_back({"many_windows_and_waves", problem, {}});
+  problem = MakeProblem(MOBA_BF16, 4, 2, 8, {{5000, 5000}, {3000, 4000}}, BlockSparse(50, 4));
+  problem.options.routing = MOBA_ROUTING_PER_GROUP;
+  cases.push_back({"many_windows_per_group", problem, {}});
+  problem = MakeProblem(MOBA_F32, 2, 1, 8, {{3000, 2000}}, BlockSparse(64, 3));
+  problem.options.causal = 0;
+  cases.push_back({"many_windows_bidirectional", problem, {}});
+  problem = MakeProblem(MOBA_F32, 2, 1, 8, {{1500, 1500}}, FullAttention());
+  cases.push_back({"many_windows_full", problem, {}});
+  problem = MakeProblem(MOBA_F32, 2, 2, 8, {{1300, 1700}}, BlockSparse(750, 2));
+  cases.push_back({"blocks_of_two_chunks", problem, {}});
+  problem = MakeProblem(MOBA_F32, 2, 2, 8, {{600, 600}}, BlockSparse(4, 70));
+  cases.push_back({"seventy_blocks_per_row", problem, {}});
   return cases;
 }
 
@@ -255,6 +294,7 @@ MOBA_INSTANTIATE_GRID(BlockSizes, Forward, BlockCases());
 MOBA_INSTANTIATE_GRID(Lengths, Forward, LengthCases());
 MOBA_INSTANTIATE_GRID(Options, Forward, OptionCases());
 MOBA_INSTANTIATE_GRID(Layouts, Forward, LayoutCases());
+MOBA_INSTANTIATE_GRID(Large, Forward, LargeCases());
 MOBA_INSTANTIATE_GRID(Mixed, Forward, MixedCases());
 
 }  // namespace

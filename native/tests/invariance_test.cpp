@@ -68,7 +68,7 @@ void ExpectSameBits(const Problem& problem, const Outcome& a, const Outcome& b) 
 class SameBits : public GridTest {};
 
 TEST_P(SameBits, ForAnyNumberOfThreads) {
-  const Problem problem = WithData(Case(), {{300, 300}, {40, 90}, {1, 200}});
+  const Problem problem = WithData(Case(), {{1300, 1300}, {40, 90}, {1, 200}});
   const int32_t target = std::get<0>(GetParam());
   const Outcome one = Attend(SharedEngine(target, 1), problem);
   for (int32_t threads : {2, 3, 7}) {
