@@ -193,6 +193,42 @@ class AttentionContractTest {
         }
     }
 
+    /** A neighbour that is longer, with more blocks to select and more keys to add up, changes nothing. */
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("neighbours")
+    void sequenceKeepsItsBitsBesideALongerOne(AttentionOptions options) {
+        Problem both = Problem.shape(DType.F32)
+                .heads(2, 1)
+                .dims(16, 16)
+                .lengths(new int[] {200, 3, 70}, new int[] {200, 36_000, 1000})
+                .options(options)
+                .normal(12);
+        for (Backend backend : Backend.all()) {
+            try (Call together = Call.attended(backend, both)) {
+                for (int s : new int[] {0, 2}) {
+                    try (Call alone = Call.attended(backend, both.sequence(s))) {
+                        int first = both.queryStart(s) * both.heads();
+                        int last = first + both.queryLengths()[s] * both.heads();
+                        assertThat(Arrays.copyOfRange(together.o.floats(), first * 16, last * 16))
+                                .as("%s: o of sequence %d", backend, s)
+                                .isEqualTo(alone.o.floats());
+                        assertThat(Arrays.copyOfRange(together.lse.floats(), first, last))
+                                .as("%s: lse of sequence %d", backend, s)
+                                .isEqualTo(alone.lse.floats());
+                    }
+                }
+            }
+        }
+    }
+
+    static Stream<AttentionOptions> neighbours() {
+        return Stream.of(
+                AttentionOptions.fullAttention(),
+                AttentionOptions.moba(4, 100),
+                AttentionOptions.moba(4, 10_000),
+                AttentionOptions.moba(64, 3));
+    }
+
     @ParameterizedTest
     @EnumSource(Routing.class)
     void tiedScoresGoToTheLowerBlock(Routing routing) {
