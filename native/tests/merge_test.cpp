@@ -120,6 +120,23 @@ TEST_P(MergeStates, OfEmptySideKeepsBitsOfTheOther) {
   }
 }
 
+TEST_P(MergeStates, NanInOneLseReachesItsRow) {
+  const double nan = std::nan("");
+  Merge merge(MOBA_F32, 5, 1, 1);
+  merge.o_a.Fill({1, 1, 1, 1, 1});
+  merge.o_b.Fill({2, 2, 2, 2, 2});
+  merge.lse_a.Fill({nan, 0, nan, -kInfinity, 0});
+  merge.lse_b.Fill({0, nan, -kInfinity, nan, 0});
+  ASSERT_EQ(merge.Run(Engine()), MOBA_OK) << moba_last_error();
+  const std::vector<double> o = merge.o.Values();
+  const std::vector<double> lse = merge.lse.Values();
+  for (size_t row = 0; row < 4; ++row) {
+    EXPECT_TRUE(std::isnan(o[row])) << "row " << row;
+    EXPECT_TRUE(std::isnan(lse[row])) << "row " << row;
+  }
+  EXPECT_DOUBLE_EQ(o[4], 1.5);
+}
+
 TEST_P(MergeStates, OfTwoHalvesIsTheWhole) {
   Problem whole;
   whole.heads = 4;
