@@ -1,6 +1,5 @@
 package dev.moba4j.commandline;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -27,42 +26,62 @@ final class CommandLine {
         }
     }
 
-    /** Runs {@code ./moba} in {@code directory} with {@code arguments}, standard streams not a terminal. */
-    static Result moba(Path directory, Object... arguments) {
-        List<String> command = new ArrayList<>(List.of(LAUNCHER.toString()));
-        for (Object argument : arguments) {
-            command.add(argument.toString());
-        }
-        return run(directory, command);
-    }
+    /** A command under way; its output goes to files. */
+    record Running(List<String> command, Process process, Path outFile, Path errFile) {
 
-    private static Result run(Path directory, List<String> command) {
-        try {
-            File out = Files.createTempFile("moba-out", null).toFile();
-            File err = Files.createTempFile("moba-err", null).toFile();
-            ProcessBuilder builder = new ProcessBuilder(command)
-                    .directory(directory.toFile())
-                    .redirectOutput(out)
-                    .redirectError(err);
-            builder.environment().put("MOBA_NO_BUILD", "1");
-            Process process = builder.start();
-            process.getOutputStream().close();
+        String err() {
+            return read(errFile);
+        }
+
+        /** Waits until the command ends. */
+        Result await() throws InterruptedException {
             if (!process.waitFor(120, TimeUnit.SECONDS)) {
                 process.destroyForcibly().waitFor();
                 throw new AssertionError("did not end within two minutes: " + command);
             }
-            Result result = new Result(
-                    command,
-                    process.exitValue(),
-                    Files.readString(out.toPath(), StandardCharsets.UTF_8),
-                    Files.readString(err.toPath(), StandardCharsets.UTF_8));
-            Files.delete(out.toPath());
-            Files.delete(err.toPath());
+            Result result = new Result(command, process.exitValue(), read(outFile), err());
+            outFile.toFile().delete();
+            errFile.toFile().delete();
             return result;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        }
+
+        private static String read(Path file) {
+            try {
+                return Files.readString(file, StandardCharsets.UTF_8);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    /** Runs {@code ./moba} in {@code directory} with {@code arguments}, standard streams not a terminal. */
+    static Result moba(Path directory, Object... arguments) {
+        try {
+            return start(directory, arguments).await();
         } catch (InterruptedException e) {
             throw new AssertionError(e);
+        }
+    }
+
+    /** Starts what {@link #moba} runs. */
+    static Running start(Path directory, Object... arguments) {
+        List<String> command = new ArrayList<>(List.of(LAUNCHER.toString()));
+        for (Object argument : arguments) {
+            command.add(argument.toString());
+        }
+        try {
+            Path out = Files.createTempFile("moba-out", null);
+            Path err = Files.createTempFile("moba-err", null);
+            ProcessBuilder builder = new ProcessBuilder(command)
+                    .directory(directory.toFile())
+                    .redirectOutput(out.toFile())
+                    .redirectError(err.toFile());
+            builder.environment().put("MOBA_NO_BUILD", "1");
+            Process process = builder.start();
+            process.getOutputStream().close();
+            return new Running(command, process, out, err);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 }
