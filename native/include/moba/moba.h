@@ -119,7 +119,7 @@ typedef struct moba_options {
   int64_t sink_blocks;  /* first blocks that are always selected; default 0 */
   int64_t local_blocks; /* latest blocks that are always selected, the own block included; default
                            1; sink_blocks + local_blocks <= top_k; > 1 needs causal */
-  double softmax_scale; /* finite, > 0; 0 (default) stands for 1 / sqrt(D) */
+  double softmax_scale; /* > 0 and normal in fp32: 1.18e-38 to 1.7e38; 0 (default): 1 / sqrt(D) */
 } moba_options;
 
 /* Fills in struct_size and the defaults; block_size and top_k are left 0. NULL is ignored. */

@@ -63,11 +63,11 @@ void MergeRow(const cpu::Kernels& kernels, const Side& a, const Side& b, const S
               core::DType dtype, int64_t batch, int64_t token, int64_t head) {
   const double lse_a = static_cast<double>(ReadLse(a, batch, token, head));
   const double lse_b = static_cast<double>(ReadLse(b, batch, token, head));
-  const double most = std::max(lse_a, lse_b);
   double weight_a = 0.0;
   double weight_b = 0.0;
   double lse = -std::numeric_limits<double>::infinity();
-  if (most != lse) {  // also when an lse is NaN: then so is the result
+  if (!(lse_a == lse && lse_b == lse)) {  // a NaN in either makes the row NaN
+    const double most = std::max(lse_a, lse_b);
     weight_a = std::exp(lse_a - most);
     weight_b = std::exp(lse_b - most);
     lse = most + std::log(weight_a + weight_b);

@@ -2,7 +2,6 @@ package dev.moba4j.cli;
 
 import dev.moba4j.AttentionOptions;
 import dev.moba4j.Routing;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -57,19 +56,16 @@ final class BlockChoice {
     AttentionOptions routed() {
         long size = require("--block-size", blockSize, "--block-size B and --top-k K");
         long most = require("--top-k", topK, "--block-size B and --top-k K");
-        return named(() -> {
-            AttentionOptions options = attention(AttentionOptions.moba(size, most));
-            options = routing == null ? options : options.withRouting(routing);
-            options = sinkBlocks == null ? options : options.withSinkBlocks(sinkBlocks);
-            return localBlocks == null ? options : options.withLocalBlocks(localBlocks);
-        });
+        AttentionOptions options = attention(AttentionOptions.moba(size, most));
+        options = routing == null ? options : options.withRouting(routing);
+        options = sinkBlocks == null ? options : options.withSinkBlocks(sinkBlocks);
+        return localBlocks == null ? options : options.withLocalBlocks(localBlocks);
     }
 
     /** Attention to the blocks that the input file selects; routing options are ignored. */
     AttentionOptions selected() {
-        refuse("--top-k", topK, "the input holds selected, so nothing is routed; expected --block-size alone");
         long size = require("--block-size", blockSize, "the block size that the input's selected refers to");
-        return named(() -> attention(AttentionOptions.selected(size)));
+        return attention(AttentionOptions.selected(size));
     }
 
     /** Attention to every key. */
@@ -80,7 +76,7 @@ final class BlockChoice {
         refuse("--routing", routing, reason);
         refuse("--sink-blocks", sinkBlocks, reason);
         refuse("--local-blocks", localBlocks, reason);
-        return named(() -> attention(AttentionOptions.fullAttention()));
+        return attention(AttentionOptions.fullAttention());
     }
 
     private AttentionOptions attention(AttentionOptions base) {
@@ -98,20 +94,6 @@ final class BlockChoice {
     private static void refuse(String option, @Nullable Object value, String reason) {
         if (value != null) {
             throw new BadInputException(option + " is given, but " + reason);
-        }
-    }
-
-    /** Lets the library judge the values, and says its sentence in the words of the command line. */
-    private static AttentionOptions named(Supplier<AttentionOptions> options) {
-        try {
-            return options.get();
-        } catch (IllegalArgumentException e) {
-            throw new BadInputException(e.getMessage()
-                    .replace("blockSize", "--block-size")
-                    .replace("topK", "--top-k")
-                    .replace("sinkBlocks", "--sink-blocks")
-                    .replace("localBlocks", "--local-blocks")
-                    .replace("softmaxScale", "--softmax-scale"));
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.moba4j.cli;
 
 import dev.moba4j.MobaException;
+import dev.moba4j.safetensors.SafetensorsException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -17,7 +18,9 @@ final class Sentence {
             case BadInputException bad -> bad.getMessage();
             case FailedException failed -> failed.getMessage();
             case MobaException moba -> moba.getMessage();
-            case IllegalArgumentException bad -> bad.getMessage() == null ? bad.toString() : bad.getMessage();
+            case SafetensorsException file -> file.getMessage();
+            case IllegalArgumentException bad ->
+                bad.getMessage() == null ? bad.toString() : Words.ofCommandLine(bad.getMessage());
             default -> "internal error: " + failure;
         };
     }

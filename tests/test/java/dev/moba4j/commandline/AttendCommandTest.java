@@ -143,6 +143,10 @@ class AttendCommandTest {
         Map<String, Entry> output = attend(input, "--block-size", 8);
         Numerics.assertAttention(
                 problem, rows, output.get("o").floats(), output.get("lse").floats());
+        Map<String, Entry> alsoRouted = attend(input, "--block-size", 8, "--top-k", 1, "--routing", "group");
+        assertThat(alsoRouted.get("o").floats())
+                .as("routing options are ignored")
+                .containsExactly(output.get("o").floats());
     }
 
     @Test

@@ -197,19 +197,6 @@ class BadUsageTest {
                 "selected[32, 3, 1]",
                 "7");
         assertRefused(
-                moba(
-                        directory,
-                        "attend",
-                        "--input",
-                        "X.safetensors",
-                        "--output",
-                        "Y.safetensors",
-                        "--block-size",
-                        8,
-                        "--top-k",
-                        2),
-                "--top-k");
-        assertRefused(
                 moba(directory, "attend", "--input", "X.safetensors", "--output", "Y.safetensors"), "--block-size");
     }
 
