@@ -184,6 +184,17 @@ TEST_P(Containment, InfinityInKeyReachesItsReadersOnly) {
   }
 }
 
+TEST_P(Containment, RowWithoutAFiniteScoreIsNaN) {
+  // Key 0 is all that the first query of the first sequence sees when causal.
+  if (problem_.options.causal == 0) GTEST_SKIP() << "every row sees finite scores";
+  Problem poisoned = problem_;
+  poisoned.Q(0, 0, 0) = 1;
+  poisoned.K(0, 0, 0) = -kInfinity;
+  const Outcome outcome = Run(poisoned);
+  EXPECT_TRUE(std::isnan(O(outcome, 0, 0, 0)));
+  EXPECT_EQ(outcome.lse[Lse(0, 0)], -kInfinity);
+}
+
 TEST_P(Containment, NanInQueryReachesItsRow) {
   for (int64_t token : {0, 20, 69, 70, 119}) {
     SCOPED_TRACE(token);

@@ -95,6 +95,18 @@ TEST_P(ImportedSelection, PaddingDoesNotChangeBits) {
               RowBits(problem, AttendSelected(Engine(), problem, wide, Case().run)));
 }
 
+// Beyond 64 blocks a row's sums are compensated: what counts is what rows select, not the width.
+TEST_P(ImportedSelection, PaddingDoesNotChangeBitsOfSequencesOfManyBlocks) {
+  Problem problem = Case().problem;
+  problem.options.block_size = 4;
+  problem.sequences = {{70, 500}, {50, 50}};
+  Randomize(&problem, 11);
+  const Selection narrow = RandomSelection(problem, 5, 5, 11);
+  const Selection wide = RandomSelection(problem, 5, 100, 11);
+  EXPECT_TRUE(RowBits(problem, AttendSelected(Engine(), problem, narrow, Case().run)) ==
+              RowBits(problem, AttendSelected(Engine(), problem, wide, Case().run)));
+}
+
 TEST_P(ImportedSelection, IgnoresRoutingOptions) {
   Problem problem = Case().problem;
   Randomize(&problem, 10);

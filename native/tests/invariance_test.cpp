@@ -2,6 +2,10 @@
 // scratch memory, maxima of the plan), and which paths are one.
 #include <gtest/gtest.h>
 
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
 #include "numerics.h"
 #include "parameters.h"
 
@@ -76,6 +80,29 @@ TEST_P(SameBits, ForAnyNumberOfThreads) {
     ExpectSameBits(problem, one, Attend(SharedEngine(target, threads), problem));
   }
 }
+
+#if defined(__x86_64__)
+TEST_P(SameBits, WhateverTheCallersFloatingPointEnvironment) {
+  Problem problem = WithData(Case(), {{600, 600}});
+  for (double& value : problem.v) value *= 1e-39;
+  const moba_engine* engine = SharedEngine(std::get<0>(GetParam()), 2);
+  const Outcome expected = Attend(engine, problem);
+  Call call(problem, Operation::kAttend, {});
+  const OwnedPlan plan(engine, call.config);
+  call.MakeWorkspace(plan);
+  const unsigned usual = _mm_getcsr();
+  constexpr unsigned kFlushSubnormalsAndRoundUp = 0x8040 | 0x4000;
+  constexpr unsigned kFlags = 0x3F;
+  _mm_setcsr(usual | kFlushSubnormalsAndRoundUp);
+  const int32_t status = call.Run(plan.get());
+  const unsigned after = _mm_getcsr();
+  _mm_setcsr(usual);
+  EXPECT_EQ(status, MOBA_OK);
+  EXPECT_EQ(after & ~kFlags, (usual | kFlushSubnormalsAndRoundUp) & ~kFlags);
+  EXPECT_EQ(call.o_memory->Bits(), expected.o_bits);
+  EXPECT_EQ(call.lse_memory->Bits(), expected.lse_bits);
+}
+#endif
 
 TEST_P(SameBits, PackedAndSeparate) {
   // The first sequence has fewer blocks than the top-k, the others have more.

@@ -14,12 +14,14 @@
  *   - Inputs are validated before anything is computed; after MOBA_INVALID_ARGUMENT outputs are
  *     untouched. Inputs are never changed.
  *   - Public structs begin with struct_size, which the caller sets to sizeof the struct it was
- *     compiled with. A smaller known prefix is accepted (missing fields are zero), an unknown
- *     non-zero tail is rejected.
+ *     compiled with. Of a struct that is an argument a smaller known prefix is accepted (missing
+ *     fields are zero) and an unknown non-zero tail rejected; structs inside others have the size
+ *     of this header.
  *   - Data pointers are arguments of the run functions, never fields of a struct, so that bindings
  *     can keep the memory alive for the length of the call.
  *   - Strides and shapes are 64-bit and counted in elements; sizes in bytes say so in their name.
- *   - All functions are thread-safe unless their comment says otherwise.
+ *   - All functions are thread-safe unless their comment says otherwise. Results do not depend on
+ *     the floating-point environment (rounding mode, flushing of subnormals) of any thread.
  *
  * Plain C99. This header is what the Java bindings are generated from.
  */
@@ -56,7 +58,7 @@ enum moba_status {
   MOBA_OUT_OF_MEMORY = 3,
   MOBA_CANCELLED = 4, /* the cancel flag was seen; outputs hold unspecified values */
   MOBA_CLOSED = 5,    /* the engine behind the plan was destroyed */
-  MOBA_BUSY = 6,      /* destroy refused: a run is under way */
+  MOBA_BUSY = 6,      /* destroy refused: a call that uses it is under way */
   MOBA_INTERNAL = 7
 };
 
@@ -133,7 +135,7 @@ enum moba_backend { MOBA_BACKEND_CPU = 1, MOBA_BACKEND_CUDA = 2 };
 enum moba_cpu_target {
   MOBA_CPU_AUTO = 0,
   MOBA_CPU_BASELINE = 1, /* portable code, no assumption beyond the compiler's */
-  MOBA_CPU_AVX2 = 2,     /* AVX2, FMA, F16C, BMI2 */
+  MOBA_CPU_AVX2 = 2,     /* AVX2, FMA, F16C, BMI, BMI2 */
   MOBA_CPU_AVX512 = 3,   /* AVX-512 F, BW, CD, DQ, VL */
   MOBA_CPU_NEON = 4
 };
@@ -161,8 +163,8 @@ typedef struct moba_engine_options {
   int64_t struct_size;
   int32_t backend;     /* enum moba_backend */
   int32_t cpu_target;  /* enum moba_cpu_target; 0 = best */
-  int32_t num_threads; /* threads that work on one run, the calling thread included; 0 = all
-                          processors this process may use. Results do not depend on it. */
+  int32_t num_threads; /* threads that work on one run, the calling thread included, at most 1024;
+                          0 = all processors this process may use. Results do not depend on it. */
   int32_t device_id;   /* device ordinal; 0 for the CPU */
 } moba_engine_options;
 
@@ -179,9 +181,9 @@ typedef struct moba_engine_info {
 /* Starts an engine. `*engine` is set on MOBA_OK only; release it with moba_engine_destroy. */
 MOBA_API int32_t moba_engine_create(const moba_engine_options* options, moba_engine** engine);
 
-/* Stops the engine's threads and releases it. MOBA_BUSY, with nothing changed, while a run is under
- * way. Plans made from it stay valid handles; running one answers MOBA_CLOSED. NULL is accepted.
- * Not to be called twice for one handle. */
+/* Stops the engine's threads and releases it. MOBA_BUSY, with nothing changed, while a call that
+ * uses it is under way. Plans made from it stay valid handles; running one answers MOBA_CLOSED.
+ * NULL is accepted. Not to be called twice for one handle. */
 MOBA_API int32_t moba_engine_destroy(moba_engine* engine);
 
 /* Describes a live engine. The caller sets info->struct_size. */
@@ -196,14 +198,16 @@ typedef struct moba_plan_config {
   int64_t struct_size;
   int32_t dtype;        /* of q, k, v and o: MOBA_F32, MOBA_F16 or MOBA_BF16 */
   int32_t reserved;     /* 0 */
-  int64_t num_heads;    /* H, query heads */
+  int64_t num_heads;    /* H, query heads, at most 2^20 */
   int64_t num_kv_heads; /* G; H % G == 0; query head h reads kv head h / (H / G) */
   int64_t head_dim;     /* D of q and k, 1 .. MOBA_MAX_HEAD_DIM */
   int64_t head_dim_v;   /* Dv of v and o, 1 .. MOBA_MAX_HEAD_DIM */
-  int64_t max_tokens_q; /* of one run, all sequences together; < 2^31 per sequence */
+  int64_t max_tokens_q; /* of one run, all sequences together, at most 2^40; a sequence has fewer
+                           than 2^31 */
   int64_t max_tokens_k;
-  int64_t max_sequences; /* >= 1 */
-  int64_t max_selected;  /* widest selection moba_attend_selected may be given; 0 = none */
+  int64_t max_sequences; /* 1 .. 2^40 */
+  int64_t max_selected;  /* widest selection moba_attend_selected may be given, < 2^31; 0 = none;
+                            not used with full attention */
   moba_options options;
 } moba_plan_config;
 
@@ -211,7 +215,7 @@ typedef struct moba_plan_config {
 MOBA_API int32_t moba_plan_create(const moba_engine* engine, const moba_plan_config* config,
                                   moba_plan** plan);
 
-/* Releases a plan. MOBA_BUSY, with nothing changed, while one of its runs is under way. NULL is
+/* Releases a plan. MOBA_BUSY, with nothing changed, while a call that uses it is under way. NULL is
  * accepted. Not to be called twice for one handle. */
 MOBA_API int32_t moba_plan_destroy(moba_plan* plan);
 
@@ -220,16 +224,29 @@ MOBA_API int32_t moba_plan_workspace_bytes(const moba_plan* plan, int64_t* bytes
 
 /* ------------------------------------------------------------------- run */
 
-/* Shapes of one run. T stands for tokens; a batch is either packed, [T, heads, channels] with
- * cu_seqlens, or has its own leading axis, [S, T, heads, channels] (ndim 4, no cu_seqlens; the
- * head- major layout [S, heads, T, channels] is a matter of strides). q        [Tq, H, D]     k
- * [Tk, G, D]     v  [Tk, G, Dv]     o  [Tq, H, Dv] lse      [Tq, H] fp32, natural logarithm;
- * optional selected [Tq, H, K'] int32: block indices within the sequence, ascending, -1 at the end.
- *            As an output K' = min(top_k, most blocks in any sequence), at least 1; optional in
- *            moba_attend. As an input any 1 <= K' <= max_selected.
- *   cu_seqlens_q, cu_seqlens_k  [S + 1] int32 or int64, contiguous, ascending, first 0, last the
- *            total; both absent: one sequence; one given: serves for both if Tq == Tk.
- * Tensors that a function does not use are absent (ndim 0). */
+/* clang-format off */
+/* Shapes of one run. T stands for tokens. A batch is either packed, [T, heads, channels] with
+ * cu_seqlens, or has a leading axis of its own, [S, T, heads, channels]: then all tensors but
+ * cu_seqlens have it, and there are no cu_seqlens. Channels are contiguous, every other stride is
+ * free, so the head-major layout [S, heads, T, channels] is a matter of strides.
+ *
+ *   q         [Tq, H, D]
+ *   k         [Tk, G, D]
+ *   v         [Tk, G, Dv]
+ *   o         [Tq, H, Dv]  dtype of q, k and v
+ *   lse       [Tq, H]      fp32, natural logarithm; optional
+ *   selected  [Tq, H, K']  int32: block indices within the sequence, ascending, -1 at the end.
+ *                          Output: K' = min(top_k, most blocks in any sequence), at least 1;
+ *                          optional in moba_attend, not allowed with full attention.
+ *                          Input: any 1 <= K' <= max_selected.
+ *   cu_seqlens_q, cu_seqlens_k
+ *             [S + 1]      int32 or int64, contiguous, ascending, first 0, last the total. Both
+ *                          absent: one sequence. One given: serves for both if Tq == Tk.
+ *
+ * Tensors that a function does not use, and optional ones that are not wanted, are absent (ndim 0).
+ * The elements of an output have addresses of their own, each stride stepping over all that the
+ * smaller strides reach; outputs, workspace and progress overlap nothing else. */
+/* clang-format on */
 typedef struct moba_run_shapes {
   int64_t struct_size;
   moba_tensor q;
@@ -242,7 +259,8 @@ typedef struct moba_run_shapes {
   moba_tensor cu_seqlens_k;
 } moba_run_shapes;
 
-/* K' that moba_route and moba_attend write for these shapes and cu_seqlens. */
+/* K' that moba_route and moba_attend write for these shapes and cu_seqlens. Looks at q, k and
+ * cu_seqlens alone; fails for plans that do not route (full attention, or top_k 0). */
 MOBA_API int32_t moba_selection_width(const moba_plan* plan, const moba_run_shapes* shapes,
                                       const void* cu_seqlens_q, const void* cu_seqlens_k,
                                       int64_t* width);
@@ -252,7 +270,8 @@ MOBA_API int32_t moba_selection_width(const moba_plan* plan, const moba_run_shap
  *   stream           NULL on the CPU (a cudaStream_t on a CUDA engine).
  *   progress         NULL, or two int64: [0] units of work done, [1] units in all. Written with
  *                    relaxed atomic stores while the call runs.
- *   cancel           NULL, or an int32 that another thread sets to non-zero to stop the call soon.
+ *   cancel           NULL, or an int32 that another thread sets to non-zero to stop the call soon;
+ *                    it then returns MOBA_CANCELLED, with outputs partly written.
  *   A pointer may be NULL where its tensor is absent or has no elements.
  *   The same bits come out for any number of threads, and a row's bits depend on its own sequence
  *   and the options alone, not on what else is in the batch. */
@@ -311,7 +330,7 @@ typedef struct moba_layout {
 
 MOBA_API int32_t moba_layout_count(void);
 
-/* Describes entry `index`, 0 <= index < moba_layout_count(). The caller sets layout->struct_size.
+/* Describes entry `index`, 0 <= index < moba_layout_count(); the caller sets layout->struct_size.
  */
 MOBA_API int32_t moba_layout_get(int32_t index, moba_layout* layout);
 

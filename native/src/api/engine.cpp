@@ -79,7 +79,7 @@ int32_t moba_engine_create(const moba_engine_options* options, moba_engine** eng
 int32_t moba_engine_destroy(moba_engine* engine) {
   if (engine == nullptr) return MOBA_OK;
   if (!engine->engine->gate.Close()) {
-    return moba::api::Fail(MOBA_BUSY, "engine is in use by a run, expected it to be idle");
+    return moba::api::Fail(MOBA_BUSY, "engine is in use by a call, expected it to be idle");
   }
   engine->engine->pool.reset();
   delete engine;
@@ -90,7 +90,11 @@ int32_t moba_engine_get_info(const moba_engine* engine, moba_engine_info* info) 
   if (engine == nullptr) {
     return moba::api::Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
   }
-  const moba::api::Engine& state = *engine->engine;
+  moba::api::Engine& state = *engine->engine;
+  const moba::api::GatePass in_engine(state.gate);
+  if (!in_engine) {
+    return moba::api::Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
+  }
   moba_engine_info value = {};
   value.backend = MOBA_BACKEND_CPU;
   value.cpu_target = static_cast<int32_t>(state.target);

@@ -112,6 +112,7 @@ int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const P
   }
   if (const int32_t status = CheckApart(out.o, out.lse)) return status;
 
+  if (out.o.heads == 0) return MOBA_OK;
   const auto dtype = static_cast<core::DType>(shapes.o_a.dtype);
   const int64_t tokens = out.o.tokens;
   engine.pool->Run(out.o.batch * tokens, [&](int64_t task, int) {

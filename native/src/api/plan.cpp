@@ -1,4 +1,5 @@
 // moba_plan_create: validation of everything that stays the same from run to run.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,6 +14,8 @@ using LongLong = long long;
 
 constexpr int64_t kMostTokens = int64_t{1} << 40;
 constexpr int64_t kMostHeads = int64_t{1} << 20;
+// A block size or number of blocks beyond any input's: more means the same, and cannot overflow.
+constexpr int64_t kPlenty = int64_t{1} << 41;
 constexpr double kLog2E = 1.4426950408889634;
 
 int32_t CheckRange(const char* name, int64_t value, int64_t least, int64_t most) {
@@ -58,7 +61,7 @@ int32_t CheckSizes(const moba_plan_config& config) {
 int32_t CheckBlockOptions(const moba_options& options, bool selects) {
   const bool full = options.attention == MOBA_ATTENTION_FULL;
   const bool routes = !full && (options.top_k != 0 || !selects);
-  const int64_t most = std::numeric_limits<int64_t>::max() / 4;
+  const int64_t most = std::numeric_limits<int64_t>::max();
   if (const int32_t status =
           CheckRange("options.block_size", options.block_size, full ? 0 : 1, full ? 0 : most)) {
     return status;
@@ -67,10 +70,12 @@ int32_t CheckBlockOptions(const moba_options& options, bool selects) {
           CheckRange("options.top_k", options.top_k, routes ? 1 : 0, full ? 0 : most)) {
     return status;
   }
-  if (const int32_t status = CheckRange("options.sink_blocks", options.sink_blocks, 0, most)) {
+  if (const int32_t status =
+          CheckRange("options.sink_blocks", options.sink_blocks, 0, full ? 0 : most)) {
     return status;
   }
-  if (const int32_t status = CheckRange("options.local_blocks", options.local_blocks, 1, most)) {
+  if (const int32_t status =
+          CheckRange("options.local_blocks", options.local_blocks, 1, full ? 1 : most)) {
     return status;
   }
   if (!options.causal && options.local_blocks > 1) {
@@ -78,11 +83,12 @@ int32_t CheckBlockOptions(const moba_options& options, bool selects) {
                 "options.local_blocks is %lld, expected 1 when attention is not causal",
                 static_cast<LongLong>(options.local_blocks));
   }
-  if (routes && options.sink_blocks + options.local_blocks > options.top_k) {
+  if (routes && options.sink_blocks > options.top_k - options.local_blocks) {
     return Fail(MOBA_INVALID_ARGUMENT,
-                "options.sink_blocks + options.local_blocks is %lld, expected at most top_k = %lld",
-                static_cast<LongLong>(options.sink_blocks + options.local_blocks),
-                static_cast<LongLong>(options.top_k));
+                "options.sink_blocks + options.local_blocks is %lld + %lld, expected at most top_k "
+                "= %lld",
+                static_cast<LongLong>(options.sink_blocks),
+                static_cast<LongLong>(options.local_blocks), static_cast<LongLong>(options.top_k));
   }
   return MOBA_OK;
 }
@@ -125,6 +131,9 @@ int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, mob
   if (result == nullptr) {
     return Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected where to put the handle");
   }
+  Engine& state = *engine->engine;
+  const GatePass in_engine(state.gate);
+  if (!in_engine) return Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
   moba_plan_config config;
   if (const int32_t status = ReadStruct("config", input, config)) return status;
   if (const int32_t status = CheckSizes(config)) return status;
@@ -143,15 +152,14 @@ int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, mob
       .max_tokens_k = config.max_tokens_k,
       .max_sequences = config.max_sequences,
       .max_selected = config.max_selected,
-      .block_size = config.options.block_size,
+      .block_size = std::min(config.options.block_size, kPlenty),
       .options = {.causal = config.options.causal != 0,
                   .per_group = config.options.routing == MOBA_ROUTING_PER_GROUP,
-                  .top_k = config.options.top_k,
-                  .sink_blocks = config.options.sink_blocks,
-                  .local_blocks = config.options.local_blocks,
+                  .top_k = std::min(config.options.top_k, kPlenty),
+                  .sink_blocks = std::min(config.options.sink_blocks, kPlenty),
+                  .local_blocks = std::min(config.options.local_blocks, kPlenty),
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
-  const Engine& state = *engine->engine;
   const cpu::Plan plan(shape, *state.kernels, state.pool->num_threads());
   *result = new moba_plan{engine->engine, {}, plan, plan.WorkspaceBytes()};
   return MOBA_OK;
@@ -180,7 +188,7 @@ int32_t moba_plan_create(const moba_engine* engine, const moba_plan_config* conf
 int32_t moba_plan_destroy(moba_plan* plan) {
   if (plan == nullptr) return MOBA_OK;
   if (!plan->gate.Close()) {
-    return moba::api::Fail(MOBA_BUSY, "plan is in use by a run, expected it to be idle");
+    return moba::api::Fail(MOBA_BUSY, "plan is in use by a call, expected it to be idle");
   }
   delete plan;
   return MOBA_OK;
@@ -193,6 +201,8 @@ int32_t moba_plan_workspace_bytes(const moba_plan* plan, int64_t* bytes) {
                : moba::api::Fail(MOBA_INVALID_ARGUMENT,
                                  "bytes is NULL, expected where to put them");
   }
+  const moba::api::GatePass in_plan(const_cast<moba_plan*>(plan)->gate);
+  if (!in_plan) return moba::api::Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
   *bytes = plan->workspace_bytes;
   return MOBA_OK;
 }

@@ -63,7 +63,8 @@ void ProcessorName(char* name, size_t size) {
   while (std::fgets(line, sizeof line, file) != nullptr) {
     const char* colon = std::strchr(line, ':');
     if (colon == nullptr || std::strncmp(line, "model name", 10) != 0) continue;
-    std::snprintf(name, size, "%.*s", static_cast<int>(std::strcspn(colon + 2, "\n")), colon + 2);
+    const char* model = colon + 1 + std::strspn(colon + 1, " \t");
+    std::snprintf(name, size, "%.*s", static_cast<int>(std::strcspn(model, "\n")), model);
     break;
   }
   std::fclose(file);

@@ -102,16 +102,21 @@ int32_t CheckControl(const int64_t* progress, const int32_t* cancel) {
   return MOBA_OK;
 }
 
-// Reads the sequences into `table` and finds the most blocks of any.
-int32_t FillTable(const Sequences& sequences, int64_t block_size, core::Sequence* table,
-                  int64_t& most_blocks) {
+// Reads the sequences into `table`, if there is one, and finds the most blocks of any.
+int32_t ReadSequences(const Sequences& sequences, int64_t block_size, core::Sequence* table,
+                      int64_t& most_blocks) {
   most_blocks = 0;
+  core::Sequence previous;
   for (int64_t s = 0; s < sequences.size(); ++s) {
-    const core::Sequence* previous = s == 0 ? nullptr : &table[s - 1];
-    if (const int32_t status = sequences.Next(s, previous, table[s])) return status;
-    if (block_size > 0) {
-      most_blocks = std::max(most_blocks, core::CeilDiv(table[s].k_len, block_size));
+    core::Sequence sequence;
+    if (const int32_t status = sequences.Next(s, s == 0 ? nullptr : &previous, sequence)) {
+      return status;
     }
+    if (block_size > 0) {
+      most_blocks = std::max(most_blocks, core::CeilDiv(sequence.k_len, block_size));
+    }
+    if (table != nullptr) table[s] = sequence;
+    previous = sequence;
   }
   return MOBA_OK;
 }
@@ -135,16 +140,16 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
   if (const int32_t status = CheckControl(progress, cancel)) return status;
   Tensors tensors;
   Sequences sequences;
-  if (const int32_t status = ReadRun(shape, shapes, arguments,
-                                     Contiguous("workspace", workspace.data, plan->workspace_bytes),
-                                     tensors, sequences)) {
+  if (const int32_t status = ReadRun(
+          shape, shapes, arguments, Contiguous("workspace", workspace.data, plan->workspace_bytes),
+          Contiguous("progress", progress, 2 * sizeof *progress), tensors, sequences)) {
     return status;
   }
 
   core::Carver carver(workspace.data);
   core::Sequence* table = cpu_plan.CarveSequences(carver);
   int64_t most_blocks = 0;
-  if (const int32_t status = FillTable(sequences, shape.block_size, table, most_blocks)) {
+  if (const int32_t status = ReadSequences(sequences, shape.block_size, table, most_blocks)) {
     return status;
   }
   const bool given = arguments.operation == Operation::kAttendSelected;
@@ -174,12 +179,12 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
       .num_sequences = sequences.size(),
   };
   cpu::ThreadPool& pool = *plan->engine->pool;
+  const core::Control control(progress, cancel);
   if (given) {
-    if (const int32_t status = CheckSelection(problem, shape.block_size, table, pool)) {
+    if (const int32_t status = CheckSelection(problem, shape.block_size, table, pool, control)) {
       return status;
     }
   }
-  const core::Control control(progress, cancel);
   if (!cpu::Run(cpu_plan, problem, table, pool, workspace.data, control)) {
     return Fail(MOBA_CANCELLED, "the run was stopped by its cancel flag");
   }
@@ -192,6 +197,8 @@ int32_t Width(const moba_plan* plan, const moba_run_shapes* input, const Argumen
     return plan == nullptr ? Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan")
                            : Fail(MOBA_INVALID_ARGUMENT, "width is NULL, expected where to put it");
   }
+  const GatePass in_plan(const_cast<moba_plan*>(plan)->gate);
+  if (!in_plan) return Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
   const cpu::PlanShape& shape = plan->plan.shape;
@@ -199,14 +206,8 @@ int32_t Width(const moba_plan* plan, const moba_run_shapes* input, const Argumen
   Sequences sequences;
   if (const int32_t status = ReadRunShapes(shape, shapes, arguments, sequences)) return status;
   int64_t most_blocks = 0;
-  core::Sequence previous;
-  for (int64_t s = 0; s < sequences.size(); ++s) {
-    core::Sequence sequence;
-    if (const int32_t status = sequences.Next(s, s == 0 ? nullptr : &previous, sequence)) {
-      return status;
-    }
-    most_blocks = std::max(most_blocks, core::CeilDiv(sequence.k_len, shape.block_size));
-    previous = sequence;
+  if (const int32_t status = ReadSequences(sequences, shape.block_size, nullptr, most_blocks)) {
+    return status;
   }
   *width = SelectionWidth(shape, most_blocks);
   return MOBA_OK;

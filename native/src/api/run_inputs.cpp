@@ -67,13 +67,13 @@ int32_t ReadSelectionTensor(const cpu::PlanShape& shape, const moba_run_shapes& 
                     shapes.selected, data, tensors.selected);
 }
 
-// Outputs share memory with nothing else, and the workspace neither.
+// Outputs share memory with nothing else, and neither do workspace and progress.
 int32_t CheckOutputs(const Tensors& tensors, Operation operation, const Tensor& lengths_q,
-                     const Tensor& lengths_k, const Tensor& workspace) {
+                     const Tensor& lengths_k, const Tensor& workspace, const Tensor& progress) {
   const bool given = operation == Operation::kAttendSelected;
   const Tensor none;
   const Tensor* const written[] = {&tensors.o, &tensors.lse, given ? &none : &tensors.selected,
-                                   &workspace};
+                                   &workspace, &progress};
   const Tensor* const read[] = {&tensors.q, &tensors.k,
                                 &tensors.v, given ? &tensors.selected : &none,
                                 &lengths_q, &lengths_k};
@@ -108,8 +108,8 @@ int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes
 }  // namespace
 
 int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
-                const Arguments& arguments, const Tensor& workspace, Tensors& tensors,
-                Sequences& sequences) {
+                const Arguments& arguments, const Tensor& workspace, const Tensor& progress,
+                Tensors& tensors, Sequences& sequences) {
   if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kInput, tensors)) {
     return status;
   }
@@ -125,7 +125,7 @@ int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
   return CheckOutputs(tensors, arguments.operation,
                       Lengths("cu_seqlens_q", shapes.cu_seqlens_q, arguments.cu_seqlens_q),
                       Lengths("cu_seqlens_k", shapes.cu_seqlens_k, arguments.cu_seqlens_k),
-                      workspace);
+                      workspace, progress);
 }
 
 int32_t ReadRunShapes(const cpu::PlanShape& shape, const moba_run_shapes& shapes,

@@ -27,11 +27,11 @@ struct Tensors {
   Tensor q, k, v, o, lse, selected;
 };
 
-// All tensors of the operation, apart from each other and from the workspace, and the sizes against
-// the plan's maxima.
+// All tensors of the operation, apart from each other, the workspace and progress; the sizes
+// against the plan's maxima.
 int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
-                const Arguments& arguments, const Tensor& workspace, Tensors& tensors,
-                Sequences& sequences);
+                const Arguments& arguments, const Tensor& workspace, const Tensor& progress,
+                Tensors& tensors, Sequences& sequences);
 
 // The same for the shapes of q and k alone; no data but cu_seqlens is looked at.
 int32_t ReadRunShapes(const cpu::PlanShape& shape, const moba_run_shapes& shapes,

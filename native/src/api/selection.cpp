@@ -1,5 +1,6 @@
 #include "api/selection.h"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 
@@ -27,9 +28,7 @@ class Checker {
   int32_t Entry(int64_t query, int64_t head, int64_t place) const {
     const core::InputRows& selected = problem_.selected_in;
     const char* row = selected.Row(sequence_.batch, sequence_.q_begin + query, head);
-    return __atomic_load_n(reinterpret_cast<const int32_t*>(row + place * selected.channel_stride *
-                                                                      selected.element_size),
-                           __ATOMIC_RELAXED);
+    return selected.Entry(row, place);
   }
 
   // First place whose entry is wrong, or -1. `count` becomes the number of selected blocks.
@@ -80,14 +79,17 @@ class Checker {
 }  // namespace
 
 int32_t CheckSelection(const core::Problem& problem, int64_t block_size, core::Sequence* sequences,
-                       cpu::ThreadPool& pool) {
+                       cpu::ThreadPool& pool, const core::Control& control) {
   for (int64_t s = 0; s < problem.num_sequences; ++s) {
     core::Sequence& sequence = sequences[s];
     const Checker checker(problem, block_size, sequence);
     std::atomic<int64_t> first_fault{kNoFault};  // (query, head), flattened
     std::atomic<bool> holds_all{true};
+    std::atomic<int64_t> most_selected{0};
     pool.Run(core::CeilDiv(sequence.q_len, kRowsPerTask), [&](int64_t task, int) {
+      if (control.Cancelled()) return;
       const int64_t end = std::min((task + 1) * kRowsPerTask, sequence.q_len);
+      int64_t most = 0;
       for (int64_t query = task * kRowsPerTask; query < end; ++query) {
         for (int64_t head = 0; head < problem.num_heads; ++head) {
           int64_t count = 0;
@@ -98,10 +100,14 @@ int32_t CheckSelection(const core::Problem& problem, int64_t block_size, core::S
             }
             return;
           }
+          most = std::max(most, count);
           if (count != checker.VisibleBlocks(query)) {
             holds_all.store(false, std::memory_order_relaxed);
           }
         }
+      }
+      int64_t known = most_selected.load(std::memory_order_relaxed);
+      while (most > known && !most_selected.compare_exchange_weak(known, most)) {
       }
     });
     if (first_fault.load() != kNoFault) {
@@ -112,6 +118,7 @@ int32_t CheckSelection(const core::Problem& problem, int64_t block_size, core::S
       return checker.Report(query, head, std::max<int64_t>(place, 0));
     }
     sequence.dense = holds_all.load();
+    sequence.most_selected = most_selected.load();
   }
   return MOBA_OK;
 }

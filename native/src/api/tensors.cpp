@@ -25,7 +25,10 @@ int32_t Span(const char* name, const std::array<Axis, 4>& axes, int64_t element_
   __int128 highest = 0;
   __int128 elements = 1;
   for (const Axis& axis : axes) {
-    const __int128 reach = static_cast<__int128>(axis.size - 1) * axis.stride * element_size;
+    // Sizes and strides are 64-bit: their product fits, that with element_size need not.
+    const __int128 elements_reach = static_cast<__int128>(axis.size - 1) * axis.stride;
+    const __int128 reach =
+        std::clamp(elements_reach, -2 * kMostBytes, 2 * kMostBytes) * element_size;
     (reach < 0 ? lowest : highest) += reach;
     elements *= std::max<int64_t>(axis.size, 1);
     if (-lowest > kMostBytes || highest > kMostBytes || elements * element_size > kMostBytes) {

@@ -17,13 +17,13 @@ struct BlockLists {
     // Counts are kept two places further on, so that placing the rows leaves each block's begin.
     std::fill(begin, begin + num_blocks + 2, 0);
     for (int64_t i = 0; i < num_rows * width; ++i) {
-      if (selected[i] >= 0) ++begin[selected[i] + 2];
+      if (selected[i] >= 0) ++begin[int64_t{selected[i]} + 2];
     }
     for (int64_t b = 2; b < num_blocks + 2; ++b) begin[b] += begin[b - 1];
     for (int64_t row = 0; row < num_rows; ++row) {
       const int32_t* blocks = selected + row * width;
       for (int64_t c = 0; c < width && blocks[c] >= 0; ++c) {
-        rows[begin[blocks[c] + 1]++] = static_cast<int32_t>(row);
+        rows[begin[int64_t{blocks[c]} + 1]++] = static_cast<int32_t>(row);
       }
     }
   }

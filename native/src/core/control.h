@@ -21,13 +21,19 @@ class Control {
     std::atomic_ref<int64_t>(progress_[0]).fetch_add(units, std::memory_order_relaxed);
   }
 
+  // Once true it stays true, even if the caller takes the flag back: work has been left out.
   bool Cancelled() const {
-    return cancel_ != nullptr && __atomic_load_n(cancel_, __ATOMIC_RELAXED) != 0;
+    if (cancel_ == nullptr) return false;
+    if (__atomic_load_n(cancel_, __ATOMIC_RELAXED) != 0) {
+      seen_.store(true, std::memory_order_relaxed);
+    }
+    return seen_.load(std::memory_order_relaxed);
   }
 
  private:
   int64_t* progress_;
   const int32_t* cancel_;
+  mutable std::atomic<bool> seen_{false};
 };
 
 }  // namespace moba::core

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "core/dtype.h"
 
@@ -22,6 +23,16 @@ struct RowView {
 
   Byte* Row(int64_t batch, int64_t token, int64_t head) const {
     return data + element_size * (batch * batch_stride + token * token_stride + head * head_stride);
+  }
+
+  // The int32 at `place` of a row. Memory of the caller, who may write to it meanwhile.
+  int32_t* Entry(Byte* row, int64_t place) const requires(!std::is_const_v<Byte>) {
+    return reinterpret_cast<int32_t*>(row + place * channel_stride * element_size);
+  }
+  int32_t Entry(Byte* row, int64_t place) const requires(std::is_const_v<Byte>) {
+    return __atomic_load_n(
+        reinterpret_cast<const int32_t*>(row + place * channel_stride * element_size),
+        __ATOMIC_RELAXED);
   }
 };
 using InputRows = RowView<const char>;
@@ -46,7 +57,8 @@ struct Sequence {
 
   int64_t block_size;  // B; all keys of the sequence when it is attended to in full
   int64_t num_blocks;
-  bool dense;  // every visible block is selected
+  bool dense;             // every visible block is selected
+  int64_t most_selected;  // blocks of the row that selects most, unless dense
 
   int64_t key_offset;       // in packed keys (rounded up to key tiles per block)
   int64_t value_offset;     // in keys

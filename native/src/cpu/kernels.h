@@ -112,9 +112,9 @@ struct Kernels {
                         int64_t index);
   void (*route)(const RouteWindow& window);
   void (*visit)(const ChunkVisit& visit);
-  // o / l in the storage type, and lse, of one row. `lse` may be null.
-  void (*finish_row)(const RowState& state, int64_t row, int64_t channels, float score_scale,
-                     core::DType dtype, char* o, float* lse);
+  // o / l in the storage type, and lse, of one row; without keys 0 and -inf. `lse` may be null.
+  void (*finish_row)(const RowState& state, int64_t row, bool sees_keys, int64_t channels,
+                     float score_scale, core::DType dtype, char* o, float* lse);
   // o = a * weight_a + b * weight_b over one row; a side of weight 0 is not read.
   void (*blend_row)(const char* a, float weight_a, const char* b, float weight_b, int64_t channels,
                     core::DType dtype, char* o);

@@ -111,10 +111,11 @@ int64_t Plan::WorkspaceBytes() const {
   return carver.used();
 }
 
-bool Plan::Compensates(const core::Sequence& sequence, int64_t width) {
+bool Plan::Compensates(const core::Sequence& sequence) {
   const int64_t merges =
       sequence.dense ? CeilDiv(sequence.k_len, kChunkKeys)
-                     : width * CeilDiv(std::min(sequence.block_size, sequence.k_len), kChunkKeys);
+                     : sequence.most_selected *
+                           CeilDiv(std::min(sequence.block_size, sequence.k_len), kChunkKeys);
   return merges > kMostPlainMerges;
 }
 

@@ -72,7 +72,7 @@ struct Plan {
   int64_t WorkspaceBytes() const;
 
   // Whether a sequence's rows are met so often that their sums are compensated.
-  static bool Compensates(const core::Sequence& sequence, int64_t width);
+  static bool Compensates(const core::Sequence& sequence);
 };
 
 }  // namespace moba::cpu

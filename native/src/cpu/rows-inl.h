@@ -23,17 +23,17 @@ HWY_INLINE V Compensated(V sum, V error) {
   return hn::IfThenElse(hn::Eq(error, error), hn::Add(sum, error), sum);
 }
 
-void FinishRow(const RowState& state, int64_t row, int64_t channels, float score_scale, DType dtype,
-               char* o, float* lse) {
+// Where all scores of a row that has keys are -inf, l is 0 and the quotient NaN, as the formula is.
+void FinishRow(const RowState& state, int64_t row, bool sees_keys, int64_t channels,
+               float score_scale, DType dtype, char* o, float* lse) {
   const float l = state.l[row] + (state.l_error == nullptr ? 0.0f : state.l_error[row]);
-  const bool empty = l == 0.0f;
   if (lse != nullptr) {
     const double log2_scale = static_cast<double>(state.m[row]) * static_cast<double>(score_scale);
-    *lse = empty ? -std::numeric_limits<float>::infinity()
-                 : static_cast<float>((log2_scale + std::log2(static_cast<double>(l))) *
-                                      0.6931471805599453);
+    *lse = !sees_keys ? -std::numeric_limits<float>::infinity()
+                      : static_cast<float>((log2_scale + std::log2(static_cast<double>(l))) *
+                                           0.6931471805599453);
   }
-  const V inverse = hn::Set(kF32, empty ? 0.0f : 1.0f / l);
+  const V inverse = hn::Set(kF32, sees_keys ? 1.0f / l : 0.0f);
   const float* sums = state.o + row * state.o_stride;
   const float* errors = state.o_error == nullptr ? nullptr : state.o_error + row * state.o_stride;
   for (int64_t c = 0; c < channels; c += kLanes) {

@@ -35,6 +35,9 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     } else if (problem.operation == Operation::kRoute) {
       sequence.dense = false;
     }
+    if (problem.operation != Operation::kAttendSelected) {
+      sequence.most_selected = std::min(problem.options.top_k, blocks);
+    }
     sequence.block_size = sequence.dense ? std::max<int64_t>(sequence.k_len, 1) : block_size;
     sequence.num_blocks = CeilDiv(sequence.k_len, sequence.block_size);
     sequence.key_offset = next.key_offset;
@@ -79,8 +82,8 @@ class Packer {
       : plan_(plan), problem_(problem), packed_(packed) {}
 
   // Packs one task's blocks (or one chunk of a dense sequence) of a kv head.
-  void Pack(const PackedBuffers& head, int64_t kv_head, int64_t task,
-            const ThreadScratch& scratch) const {
+  void Pack(const PackedBuffers& head, int64_t kv_head, int64_t task, const ThreadScratch& scratch,
+            const core::Control& control) const {
     const Sequence& sequence = FindSequence(problem_, &Sequence::pack_offset, task);
     const int64_t index = task - sequence.pack_offset;
     if (sequence.dense) {
@@ -94,8 +97,12 @@ class Packer {
     for (int64_t block = index * per_task; block < end; ++block) {
       const int64_t length = sequence.BlockLength(block);
       if (problem_.operation != Operation::kRoute) {
-        PackRange(head, kv_head, sequence, block, 0, length, scratch);
+        for (int64_t first = 0; first < length && !control.Cancelled(); first += kChunkKeys) {
+          PackRange(head, kv_head, sequence, block, first, std::min(kChunkKeys, length - first),
+                    scratch);
+        }
       }
+      if (control.Cancelled()) return;
       if (problem_.operation != Operation::kAttendSelected) {
         plan_.kernels->pack_centroid(Rows(problem_.k, kv_head, sequence,
                                           block * sequence.block_size, length, problem_.head_dim),
@@ -164,7 +171,7 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
     pool.Run(kv_heads * totals.pack_tasks, [&](int64_t task, int thread) {
       if (control.Cancelled()) return;
       const int64_t kv = task / totals.pack_tasks;
-      packer.Pack(packer.Head(kv), kv0 + kv, task % totals.pack_tasks, scratch_of(thread));
+      packer.Pack(packer.Head(kv), kv0 + kv, task % totals.pack_tasks, scratch_of(thread), control);
       control.Advance(1);
     });
     // Late windows see most keys: the largest tasks go first.

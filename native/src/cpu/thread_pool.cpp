@@ -1,5 +1,7 @@
 #include "cpu/thread_pool.h"
 
+#include "cpu/float_environment.h"
+
 namespace moba::cpu {
 
 ThreadPool::ThreadPool(int num_threads) {
@@ -26,6 +28,7 @@ void ThreadPool::StopWorkers() {
 }
 
 void ThreadPool::Job::Work(int thread) {
+  const DefaultFloatEnvironment environment;
   for (;;) {
     const int64_t task = next_task.fetch_add(1, std::memory_order_relaxed);
     if (task >= num_tasks) return;

@@ -37,7 +37,7 @@ Window::Window(const Plan& plan, const core::Problem& problem, const core::Seque
                  : std::min(problem.operation == Operation::kAttendSelected ? problem.selected_width
                                                                             : problem.options.top_k,
                             sequence.num_blocks)) {
-  if (!Plan::Compensates(sequence, width_)) {
+  if (!Plan::Compensates(sequence)) {
     scratch_.state.o_error = nullptr;
     scratch_.state.l_error = nullptr;
   }
@@ -45,13 +45,12 @@ Window::Window(const Plan& plan, const core::Problem& problem, const core::Seque
 
 void Window::Run(int64_t first_head, int64_t num_heads, const core::Control& control) const {
   if (problem_.operation != Operation::kAttendSelected && !sequence_.dense) {
-    Route(first_head, num_heads);
+    Route(first_head, num_heads, control);
+    if (control.Cancelled()) return;
   }
   for (int64_t head = first_head; head < first_head + num_heads; ++head) {
     if (problem_.operation == Operation::kAttendSelected && !sequence_.dense) ReadSelection(head);
-    if (problem_.selected_out) {
-      sequence_.dense ? WriteFullSelection(head) : WriteSelection(head);
-    }
+    if (problem_.selected_out) WriteSelection(head);
     if (problem_.operation == Operation::kRoute) continue;
     Attend(head, control);
     if (control.Cancelled()) return;
@@ -69,12 +68,11 @@ QueryRows Window::Queries(int64_t head) const {
           causal ? 1 : 0};
 }
 
-void Window::Route(int64_t first_head, int64_t num_heads) const {
+void Window::Route(int64_t first_head, int64_t num_heads, const core::Control& control) const {
   RouteWindow window;
   window.centroids = packed_.centroids + sequence_.centroid_offset * problem_.head_dim;
   window.num_blocks = sequence_.num_blocks;
   window.block_size = sequence_.block_size;
-  window.num_rows = num_rows_;
   window.query = Queries(first_head);
   window.head_stride_bytes = problem_.q.head_stride * problem_.q.element_size;
   window.num_heads = num_heads;
@@ -82,7 +80,16 @@ void Window::Route(int64_t first_head, int64_t num_heads) const {
   window.width = width_;
   window.selected = scratch_.selected;
   window.scratch = scratch_.panel;
-  plan_.kernels->route(window);
+  // A few panels at a time: with very many blocks even one panel takes long, and a run must be
+  // quick to stop.
+  const int64_t rows_at_once = 4 * 3 * plan_.kernels->lanes;
+  for (int64_t first = 0; first < num_rows_ && !control.Cancelled(); first += rows_at_once) {
+    window.num_rows = std::min(rows_at_once, num_rows_ - first);
+    plan_.kernels->route(window);
+    window.query.data += rows_at_once * window.query.stride_bytes;
+    window.query.first_limit += rows_at_once * window.query.limit_step;
+    window.selected += rows_at_once * width_;
+  }
 }
 
 // Copies the given selection. It was validated, but belongs to the caller, who may have written to
@@ -94,8 +101,7 @@ void Window::ReadSelection(int64_t head) const {
     int32_t* out = scratch_.selected + i * width_;
     int32_t previous = -1;
     for (int64_t c = 0; c < width_; ++c) {
-      const int32_t block =
-          *reinterpret_cast<const int32_t*>(row + c * source.channel_stride * source.element_size);
+      const int32_t block = source.Entry(row, c);
       const bool valid = block > previous && block < sequence_.num_blocks;
       out[c] = valid ? block : -1;
       if (!valid) {
@@ -107,28 +113,21 @@ void Window::ReadSelection(int64_t head) const {
   }
 }
 
+// A sequence that is attended to in full selects every block up to the last visible key.
 void Window::WriteSelection(int64_t head) const {
   const core::OutputRows& target = problem_.selected_out;
   for (int64_t i = 0; i < num_rows_; ++i) {
     char* row = target.Row(sequence_.batch, sequence_.q_begin + first_row_ + i, head);
     const int32_t* selected = scratch_.selected + i * width_;
-    for (int64_t c = 0; c < problem_.selected_width; ++c) {
-      *reinterpret_cast<int32_t*>(row + c * target.channel_stride * target.element_size) =
-          c < width_ ? selected[c] : -1;
+    int64_t count = width_;
+    if (sequence_.dense) {
+      const int64_t last = sequence_.LastVisibleKey(first_row_ + i, problem_.options.causal);
+      count = last < 0 ? 0 : last / plan_.shape.block_size + 1;
     }
-  }
-}
-
-// The selection of a sequence that is attended to in full: every block up to the last visible key.
-void Window::WriteFullSelection(int64_t head) const {
-  const core::OutputRows& target = problem_.selected_out;
-  for (int64_t i = 0; i < num_rows_; ++i) {
-    const int64_t last = sequence_.LastVisibleKey(first_row_ + i, problem_.options.causal);
-    const int64_t blocks = last < 0 ? 0 : last / plan_.shape.block_size + 1;
-    char* row = target.Row(sequence_.batch, sequence_.q_begin + first_row_ + i, head);
     for (int64_t c = 0; c < problem_.selected_width; ++c) {
-      *reinterpret_cast<int32_t*>(row + c * target.channel_stride * target.element_size) =
-          c < blocks ? static_cast<int32_t>(c) : -1;
+      int32_t block = -1;
+      if (c < count) block = sequence_.dense ? static_cast<int32_t>(c) : selected[c];
+      *target.Entry(row, c) = block;
     }
   }
 }
@@ -185,6 +184,11 @@ void Window::VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, i
   }
 }
 
+bool Window::SeesKeys(int64_t row) const {
+  if (sequence_.LastVisibleKey(first_row_ + row, problem_.options.causal) < 0) return false;
+  return sequence_.dense || scratch_.selected[row * width_] >= 0;
+}
+
 void Window::Finish(int64_t head) const {
   for (int64_t i = 0; i < num_rows_; ++i) {
     const int64_t token = sequence_.q_begin + first_row_ + i;
@@ -192,8 +196,9 @@ void Window::Finish(int64_t head) const {
     if (problem_.lse) {
       lse = reinterpret_cast<float*>(problem_.lse.Row(sequence_.batch, token, head));
     }
-    plan_.kernels->finish_row(scratch_.state, i, problem_.head_dim_v, problem_.options.score_scale,
-                              problem_.dtype, problem_.o.Row(sequence_.batch, token, head), lse);
+    plan_.kernels->finish_row(scratch_.state, i, SeesKeys(i), problem_.head_dim_v,
+                              problem_.options.score_scale, problem_.dtype,
+                              problem_.o.Row(sequence_.batch, token, head), lse);
   }
 }
 

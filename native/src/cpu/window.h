@@ -29,13 +29,13 @@ class Window {
 
  private:
   QueryRows Queries(int64_t head) const;
-  void Route(int64_t first_head, int64_t num_heads) const;
+  void Route(int64_t first_head, int64_t num_heads, const core::Control& control) const;
   void ReadSelection(int64_t head) const;
   void WriteSelection(int64_t head) const;
-  void WriteFullSelection(int64_t head) const;
   void Attend(int64_t head, const core::Control& control) const;
   void VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
                   const core::Control& control) const;
+  bool SeesKeys(int64_t row) const;
   void Finish(int64_t head) const;
 
   const Plan& plan_;

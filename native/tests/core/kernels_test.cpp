@@ -126,13 +126,14 @@ TEST_P(KernelsOf, FinishedRowIsTheQuotientAndEmptyRowsAreZero) {
   const RowState state = {o.data(), &m, &l, nullptr, nullptr, 16};
   float out[6] = {9, 9, 9, 9, 9, 9};
   float lse = 0;
-  kernels().finish_row(state, 0, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out), &lse);
+  kernels().finish_row(state, 0, true, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out), &lse);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(out[i], 0.75f);
   EXPECT_EQ(out[5], 9.0f);
   EXPECT_NEAR(lse, 4.0f * std::log(2.0f), 1e-6f);  // log2: m + log2(l) = 4
 
   l = 0.0f;
-  kernels().finish_row(state, 0, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out), nullptr);
+  kernels().finish_row(state, 0, false, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out),
+                       nullptr);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(out[i], 0.0f);
 }
 

@@ -14,7 +14,7 @@ import java.util.OptionalDouble;
  * @param routing who chooses blocks
  * @param sinkBlocks first blocks that are always selected
  * @param localBlocks latest blocks that are always selected, the own block included; more than 1 needs {@code causal}
- * @param softmaxScale factor of the scores inside the softmax, finite and positive; empty for {@code 1 / sqrt(D)}
+ * @param softmaxScale factor of the scores inside the softmax, 1.18e-38 to 1.7e38; empty for {@code 1 / sqrt(D)}
  */
 public record AttentionOptions(
         boolean full,
@@ -25,6 +25,10 @@ public record AttentionOptions(
         long sinkBlocks,
         long localBlocks,
         OptionalDouble softmaxScale) {
+
+    // A normal number in single precision, also times log2(e).
+    private static final float LEAST_SCALE = Float.MIN_NORMAL;
+    private static final float MOST_SCALE = Float.MAX_VALUE / 2;
 
     /**
      * Checks the options.
@@ -52,8 +56,9 @@ public record AttentionOptions(
         }
         double scale = softmaxScale.orElse(1);
         require(
-                Double.isFinite(scale) && scale > 0,
-                "softmaxScale is " + scale + ", expected a finite number greater than 0");
+                scale >= LEAST_SCALE && scale <= MOST_SCALE,
+                "softmaxScale is " + scale + ", expected a finite number greater than 0 (" + LEAST_SCALE + " to "
+                        + MOST_SCALE + ")");
     }
 
     /**
@@ -130,7 +135,7 @@ public record AttentionOptions(
     /**
      * These options with a softmax scale of their own.
      *
-     * @param softmaxScale finite, greater than 0
+     * @param softmaxScale 1.18e-38 to 1.7e38
      * @return the new options
      */
     public AttentionOptions withSoftmaxScale(double softmaxScale) {

@@ -68,7 +68,7 @@ public final class Engine implements AutoCloseable {
             }
             try {
                 BackendEngine opened = backend.open(options);
-                return logged(new Engine(backend.name(), opened, reason(wanted, failures)));
+                return logged(new Engine(backend.name(), opened, reason(wanted, failures)), !failures.isEmpty());
             } catch (BackendUnavailableException e) {
                 failures.add(backend.name() + " is unavailable: " + e.getMessage());
             }
@@ -105,6 +105,13 @@ public final class Engine implements AutoCloseable {
      * @throws EngineClosedException if this engine is closed
      */
     public AttentionPlan plan(PlanSpec spec) {
+        if (spec == null) {
+            throw new IllegalArgumentException("spec is null, expected a plan's description");
+        }
+        if (!spec.options().full() && spec.options().topK() == 0 && spec.maxSelected() == 0) {
+            throw new IllegalArgumentException("topK is 0, expected at least 1: with maxSelected = 0 the plan could"
+                    + " neither route nor be given a selection");
+        }
         liveness.enter();
         try {
             return new AttentionPlan(this, spec, backend.plan(spec));
@@ -201,6 +208,9 @@ public final class Engine implements AutoCloseable {
     }
 
     private void withPlan(AttentionInputs in, long maxSelected, AttentionOptions options, Consumer<AttentionPlan> run) {
+        if (in == null) {
+            throw new IllegalArgumentException("in is null, expected q, k and v");
+        }
         @Nullable Tensor cuSeqlens = in.cuSeqlensQ() == null ? in.cuSeqlensK() : in.cuSeqlensQ();
         PlanSpec spec = PlanSpec.forTensors(in.q(), in.k(), in.v(), cuSeqlens, options);
         try (AttentionPlan plan = plan(spec.withMaxSelected(maxSelected))) {
@@ -215,9 +225,9 @@ public final class Engine implements AutoCloseable {
         return failures.isEmpty() ? "the first choice of auto" : String.join("; ", failures);
     }
 
-    private static Engine logged(Engine engine) {
+    private static Engine logged(Engine engine, boolean fellBack) {
         LOGGER.log(
-                System.Logger.Level.DEBUG,
+                fellBack ? System.Logger.Level.WARNING : System.Logger.Level.DEBUG,
                 () -> "backend " + engine.info.backend() + " (" + engine.info.target() + ", " + engine.info.threads()
                         + " threads): " + engine.info.reason());
         return engine;

@@ -68,6 +68,15 @@ public record EngineOptions(String backend, int threads, String cpuTarget) {
         return new EngineOptions(backend, threads, cpuTarget);
     }
 
+    /**
+     * The number of threads that {@link #threads()} stands for here.
+     *
+     * @return threads, at least 1; for 0 the processors this process may use, container limits respected
+     */
+    public int resolvedThreads() {
+        return threads == 0 ? Math.min(Runtime.getRuntime().availableProcessors(), MOST_THREADS) : threads;
+    }
+
     private static void requireOneOf(String argument, String value, List<String> known) {
         if (!known.contains(value)) {
             throw new IllegalArgumentException(

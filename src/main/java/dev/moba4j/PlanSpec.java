@@ -6,12 +6,12 @@ import org.jspecify.annotations.Nullable;
  * What stays the same from run to run, and the largest sizes a run may have. Immutable.
  *
  * @param dtype of q, k, v and o: F32, F16 or BF16
- * @param heads H, query heads
+ * @param heads H, query heads, 1 to 2^20
  * @param kvHeads G, key-value heads; {@code H % G == 0}, query head {@code h} reads key-value head {@code h / (H / G)}
  * @param headDim D, channels of q and k, 1 to 1024
  * @param headDimV Dv, channels of v and o, 1 to 1024
- * @param maxTokensQ most query tokens of one run, all sequences together
- * @param maxTokensK most key tokens of one run, all sequences together
+ * @param maxTokensQ most query tokens of one run, all sequences together, at most 2^40
+ * @param maxTokensK most key tokens of one run, all sequences together, at most 2^40
  * @param maxSequences most sequences of one run, 1 to 2^30
  * @param maxSelected widest selection that attendSelected may be given; 0 for none
  * @param options what is computed
@@ -29,6 +29,8 @@ public record PlanSpec(
         AttentionOptions options) {
 
     private static final long MAX_HEAD_DIM = 1024;
+    private static final long MAX_HEADS = 1 << 20;
+    private static final long MAX_TOKENS = 1L << 40;
     private static final long MAX_SEQUENCES = 1 << 30;
 
     /**
@@ -37,22 +39,23 @@ public record PlanSpec(
      * @throws IllegalArgumentException if a value is out of its range
      */
     public PlanSpec {
-        if (!dtype.isFloatingPoint()) {
+        if (dtype == null || !dtype.isFloatingPoint()) {
             throw new IllegalArgumentException("dtype is " + dtype + ", expected F32, F16 or BF16");
         }
-        requireAtLeast("heads", heads, 1);
-        requireAtLeast("kvHeads", kvHeads, 1);
+        if (options == null) {
+            throw new IllegalArgumentException("options is null, expected what is to be computed");
+        }
+        requireRange("heads", heads, 1, MAX_HEADS);
+        requireRange("kvHeads", kvHeads, 1, MAX_HEADS);
         if (heads % kvHeads != 0) {
             throw new IllegalArgumentException("kvHeads is " + kvHeads + ", expected a divisor of heads = " + heads);
         }
-        requireHeadDim("headDim", headDim);
-        requireHeadDim("headDimV", headDimV);
-        requireAtLeast("maxTokensQ", maxTokensQ, 0);
-        requireAtLeast("maxTokensK", maxTokensK, 0);
-        if (maxSequences < 1 || maxSequences > MAX_SEQUENCES) {
-            throw new IllegalArgumentException("maxSequences is " + maxSequences + ", expected 1 to " + MAX_SEQUENCES);
-        }
-        requireAtLeast("maxSelected", maxSelected, 0);
+        requireRange("headDim", headDim, 1, MAX_HEAD_DIM);
+        requireRange("headDimV", headDimV, 1, MAX_HEAD_DIM);
+        requireRange("maxTokensQ", maxTokensQ, 0, MAX_TOKENS);
+        requireRange("maxTokensK", maxTokensK, 0, MAX_TOKENS);
+        requireRange("maxSequences", maxSequences, 1, MAX_SEQUENCES);
+        requireRange("maxSelected", maxSelected, 0, Integer.MAX_VALUE);
     }
 
     /**
@@ -141,15 +144,9 @@ public record PlanSpec(
         }
     }
 
-    private static void requireAtLeast(String argument, long value, long least) {
-        if (value < least) {
-            throw new IllegalArgumentException(argument + " is " + value + ", expected at least " + least);
-        }
-    }
-
-    private static void requireHeadDim(String argument, long value) {
-        if (value < 1 || value > MAX_HEAD_DIM) {
-            throw new IllegalArgumentException(argument + " is " + value + ", expected 1 to " + MAX_HEAD_DIM);
+    private static void requireRange(String argument, long value, long least, long most) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(argument + " is " + value + ", expected " + least + " to " + most);
         }
     }
 }

@@ -10,8 +10,7 @@ import java.lang.foreign.Arena;
  * so does every use of a closed one.
  */
 public final class RunControl implements AutoCloseable {
-    private final Arena arena = Arena.ofShared();
-    private final RunSignals signals = new RunSignals(arena);
+    private final RunSignals signals = new RunSignals(Arena.ofAuto());
     private final Liveness liveness =
             new Liveness("run control", IllegalStateException::new, IllegalStateException::new);
 
@@ -28,6 +27,7 @@ public final class RunControl implements AutoCloseable {
 
     /** Asks the run to stop soon; it then throws {@link RunCancelledException}. */
     public void cancel() {
+        liveness.requireOpen();
         signals.cancel();
     }
 
@@ -37,6 +37,7 @@ public final class RunControl implements AutoCloseable {
      * @return true once cancelled
      */
     public boolean isCancelled() {
+        liveness.requireOpen();
         return signals.isCancelled();
     }
 
@@ -46,6 +47,7 @@ public final class RunControl implements AutoCloseable {
      * @return at least 0, at most {@link #total()}
      */
     public long done() {
+        liveness.requireOpen();
         return signals.done();
     }
 
@@ -55,6 +57,7 @@ public final class RunControl implements AutoCloseable {
      * @return 0 until the run has begun
      */
     public long total() {
+        liveness.requireOpen();
         return signals.total();
     }
 
@@ -69,15 +72,13 @@ public final class RunControl implements AutoCloseable {
     }
 
     /**
-     * Releases the memory. Idempotent.
+     * Ends the use of this control. Idempotent.
      *
      * @throws IllegalStateException if its run is under way; nothing has changed then
      */
     @Override
     public void close() {
-        if (liveness.close()) {
-            arena.close();
-        }
+        liveness.close();
     }
 
     Liveness liveness() {

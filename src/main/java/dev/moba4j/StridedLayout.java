@@ -4,7 +4,6 @@ import java.util.Arrays;
 
 /** Shape and strides, in elements, of a {@link Tensor}: the arithmetic that needs no memory. */
 record StridedLayout(long[] shape, long[] strides) {
-    private static final int MAX_RANK = 16;
 
     static StridedLayout contiguous(DType dtype, long[] shape) {
         long[] strides = new long[shape.length];
@@ -31,8 +30,8 @@ record StridedLayout(long[] shape, long[] strides) {
     }
 
     private static StridedLayout checked(DType dtype, long[] shape, long[] strides) {
-        if (shape.length == 0 || shape.length > MAX_RANK) {
-            throw new IllegalArgumentException("shape has " + shape.length + " axes, expected 1 to " + MAX_RANK);
+        if (shape.length == 0 || shape.length > Tensor.MAX_RANK) {
+            throw new IllegalArgumentException("shape has " + shape.length + " axes, expected 1 to " + Tensor.MAX_RANK);
         }
         long elements = 1;
         long span = 1;

@@ -18,6 +18,9 @@ import java.util.Arrays;
  * <p>Sizes are 64-bit throughout: a tensor may be larger than 2 GiB.
  */
 public final class Tensor {
+    /** Most axes of a tensor. */
+    public static final int MAX_RANK = 16;
+
     private static final long ALIGNMENT = 64;
 
     private final MemorySegment segment;
@@ -162,6 +165,7 @@ public final class Tensor {
      * @return its size, at least 0
      */
     public long dim(int axis) {
+        requireAxis(axis);
         return layout.shape()[axis];
     }
 
@@ -172,6 +176,7 @@ public final class Tensor {
      * @return its stride, at least 0
      */
     public long stride(int axis) {
+        requireAxis(axis);
         return layout.strides()[axis];
     }
 
@@ -429,6 +434,9 @@ public final class Tensor {
      * @return this tensor
      */
     public Tensor fill(double value) {
+        if (dtype == DType.I32 && (int) (long) value != (long) value) {
+            throw new IllegalArgumentException("value is " + value + ", expected one that fits I32");
+        }
         if (dtype.isFloatingPoint()) {
             new RowMajor(layout).forEach((ordinal, offset) -> storeFloat(offset, (float) value));
         } else {

@@ -61,23 +61,27 @@ final class AttendCommand implements Callable<Integer> {
             throw new BadInputException(
                     "--selection-out is given, but --full selects no blocks; expected one or the other");
         }
-        try (Progress progress = Progress.start("moba attend", repetitions + 1, quiet);
-                InputFile input = InputFile.open(files.input())) {
+        try (InputFile input = InputFile.open(files.input())) {
             Tensor given = full || !input.holdsSelection() ? null : input.selection();
             AttentionOptions options = options(given);
             AttentionInputs inputs = input.attentionInputs();
-            try (Engine engine = engines.open();
+            boolean routesBeside = stats != null && !full && given == null;
+            int steps = (repetitions + 1) * (routesBeside ? 2 : 1);
+            try (Progress progress = Progress.start("moba attend", steps, quiet);
+                    Engine engine = engines.open();
                     AttentionPlan plan = engine.plan(Attention.spec(inputs, given, options));
                     SafetensorsWriter writer = SafetensorsWriter.create(output);
                     Arena scratch = Arena.ofShared()) {
                 Attention attention = new Attention(plan, inputs, given, writer, selectionOut);
-                RunTimes times = stats == null
-                        ? attention.run(repetitions, progress)
-                        : attention.runBesideRouting(repetitions, progress, scratch);
-                double gflop = stats == null ? 0 : attention.usefulGflop();
+                RunTimes times = routesBeside
+                        ? attention.runBesideRouting(repetitions, progress, scratch)
+                        : attention.run(repetitions, progress);
+                Stats measured = stats == null
+                        ? null
+                        : Stats.of(engine.info(), inputs.q().dtype(), times, attention.usefulGflop());
                 writer.commit();
-                if (stats != null) {
-                    Stats.of(engine.info(), inputs.q().dtype(), times, gflop).write(stats);
+                if (measured != null) {
+                    measured.write(stats);
                 }
                 System.out.println(Summary.of(output, times, engine.info()));
             }

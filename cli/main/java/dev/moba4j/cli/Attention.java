@@ -60,21 +60,18 @@ final class Attention {
 
     /** Runs and times, without anything beside. */
     RunTimes run(int repetitions, Progress progress) {
-        return RunTimes.measure(repetitions, () -> progress.step(this::attend), null);
+        return RunTimes.measure(repetitions, progress, this::attend, null);
     }
 
     /**
-     * Runs and times; where blocks are routed, routing alone is run and timed after each run.
+     * Runs and times an attention that routes; routing alone is run and timed after each run.
      *
      * @param scratch memory for that routing's result
      */
     RunTimes runBesideRouting(int repetitions, Progress progress, Arena scratch) {
-        if (!routes()) {
-            return run(repetitions, progress);
-        }
         Tensor selected = Tensor.allocate(scratch, DType.I32, selectionShape());
         routed = selected;
-        return RunTimes.measure(repetitions, () -> progress.step(this::attend), () -> plan.route(inputs, selected));
+        return RunTimes.measure(repetitions, progress, this::attend, control -> plan.route(inputs, selected, control));
     }
 
     private void attend(RunControl control) {
@@ -85,7 +82,7 @@ final class Attention {
         }
     }
 
-    /** Useful work of one run, after {@link #runBesideRouting}. */
+    /** Useful work of one run, after it; where blocks are routed, after {@link #runBesideRouting}. */
     double usefulGflop() {
         return UsefulWork.attention(pairs(), plan.spec().headDim(), plan.spec().headDimV());
     }
@@ -98,10 +95,6 @@ final class Attention {
         }
         Tensor selected = Objects.requireNonNullElse(given, routed);
         return UsefulWork.selectedPairs(sequences, selected, options.blockSize(), options.causal());
-    }
-
-    private boolean routes() {
-        return given == null && !plan.spec().options().full();
     }
 
     private long[] selectionShape() {

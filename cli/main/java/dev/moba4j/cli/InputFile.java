@@ -61,6 +61,10 @@ final class InputFile implements AutoCloseable {
     }
 
     private Tensor tokens(String name) {
+        if (!file.contains(name) && file.contains("k_pages")) {
+            throw new BadInputException(path + " holds a paged key-value cache (k_pages), which this version cannot"
+                    + " read; expected k and v");
+        }
         Tensor tensor = file.tensor(name);
         if (!tensor.dtype().isFloatingPoint()) {
             throw new BadInputException(

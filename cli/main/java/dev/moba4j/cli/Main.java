@@ -19,7 +19,12 @@ public final class Main {
 
     /** Runs one command and ends the process. */
     public static void main(String[] args) {
-        System.exit(run(args));
+        int status = run(args);
+        if (System.out.checkError()) {
+            System.err.println("moba: writing to the standard output failed");
+            status = Math.max(status, FAILED);
+        }
+        System.exit(status);
     }
 
     /**

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.UUID;
 
 /**
  * Files that a command writes: checked before any work is done, and written so that they appear whole or not at all.
@@ -57,9 +58,7 @@ public final class OutputPaths {
 
     /** Writes {@code bytes} to a temporary file beside {@code file}, then renames it. */
     public static void write(Path file, byte[] bytes) {
-        Path partial = folderOf(file)
-                .resolve(
-                        "." + file.getFileName() + "." + ProcessHandle.current().pid() + ".partial");
+        Path partial = folderOf(file).resolve(".moba4j-" + UUID.randomUUID() + ".part");
         try {
             try {
                 Files.write(partial, bytes);

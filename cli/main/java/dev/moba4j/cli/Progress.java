@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 public final class Progress implements AutoCloseable {
     private static final long PATIENCE_MILLIS = 1000;
     private static final long INTERVAL_MILLIS = 200;
-    private static final long STOP_SECONDS = 10;
+    private static final long STOP_SECONDS = 30;
 
     private final int steps;
     private final CountDownLatch closed = new CountDownLatch(1);

@@ -70,14 +70,15 @@ final class RouteCommand implements Callable<Integer> {
                     SafetensorsWriter writer = SafetensorsWriter.create(output)) {
                 writer.declare("selected", DType.I32, spec.maxTokensQ(), spec.heads(), plan.selectionWidth(inputs));
                 Tensor selected = writer.tensor("selected");
-                RunTimes times = RunTimes.measure(
-                        repetitions, () -> progress.step(control -> plan.route(inputs, selected, control)), null);
+                RunTimes times =
+                        RunTimes.measure(repetitions, progress, control -> plan.route(inputs, selected, control), null);
                 if (picture != null) {
                     draw(picture, selected, inputs, options.blockSize());
                 }
+                Stats measured = stats == null ? null : stats(engine, spec, inputs, times);
                 writer.commit();
-                if (stats != null) {
-                    stats(engine, spec, inputs, times).write(stats);
+                if (measured != null) {
+                    measured.write(stats);
                 }
                 System.out.println(Summary.of(output, times, engine.info()));
             }

@@ -33,10 +33,19 @@ public final class Liveness {
         int before;
         do {
             before = runs.get();
-            if (before == CLOSED) {
-                throw closedException.apply("the " + handle + " is closed, expected an open one");
-            }
+            requireOpen(before);
         } while (!runs.compareAndSet(before, before + 1));
+    }
+
+    /** Throws if the handle is closed. */
+    public void requireOpen() {
+        requireOpen(runs.get());
+    }
+
+    private void requireOpen(int count) {
+        if (count == CLOSED) {
+            throw closedException.apply("the " + handle + " is closed, expected an open one");
+        }
     }
 
     /** Ends a use. */

@@ -18,7 +18,7 @@ public final class RunSignals {
     /**
      * Allocates the signals.
      *
-     * @param arena shared, owner of the memory
+     * @param arena owner of the memory, accessible to all threads
      */
     public RunSignals(Arena arena) {
         progress = arena.allocate(CACHE_LINE, CACHE_LINE);

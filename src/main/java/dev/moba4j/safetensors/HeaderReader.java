@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 /** Reads the JSON of a header token by token, and refuses whatever is not as the format says. */
 final class HeaderReader {
     private static final JsonFactory JSON = new JsonFactory();
+    private static final int MOST_SIZES = 64;
 
     private final Path file;
     private final JsonParser parser;
@@ -113,6 +114,9 @@ final class HeaderReader {
                     && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
             if (!fits || parser.getLongValue() < 0) {
                 throw refused(what, "holds " + Quotation.of(parser.getText()), "whole numbers from 0 to 2^63 - 1");
+            }
+            if (sizes.size() == MOST_SIZES) {
+                throw refused(what, "has more than " + MOST_SIZES + " entries", "at most that many");
             }
             sizes.add(parser.getLongValue());
         }

@@ -30,7 +30,7 @@ final class PartialFile {
 
     /** Makes a file of header length, header, and zeros. */
     static PartialFile create(Path target, byte[] header, long dataBytes) throws IOException {
-        Path path = target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".part");
+        Path path = target.resolveSibling(".moba4j-" + UUID.randomUUID() + ".part");
         Arena arena = Arena.ofShared();
         try (FileChannel channel = FileChannel.open(
                 path, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {

@@ -13,7 +13,7 @@ final class Quotation {
     /** The name in quotation marks, without control characters and not too long. */
     static String of(String name) {
         String shown = name.length() <= MOST_CHARACTERS ? name : name.substring(0, MOST_CHARACTERS) + "...";
-        return '"' + shown.replaceAll("\\p{Cntrl}", "?") + '"';
+        return '"' + shown.replaceAll("[\\p{C}\\u2028\\u2029]", "?") + '"';
     }
 
     /** The first names, in quotation marks. */

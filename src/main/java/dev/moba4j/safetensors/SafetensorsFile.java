@@ -136,6 +136,9 @@ public final class SafetensorsFile implements AutoCloseable {
         if (entry.shape().length == 0) {
             throw refused(name, "shape", "[]", "at least one axis");
         }
+        if (entry.shape().length > Tensor.MAX_RANK) {
+            throw refused(name, "shape", Arrays.toString(entry.shape()), "at most " + Tensor.MAX_RANK + " axes");
+        }
         MemorySegment bytes = data.asSlice(entry.begin(), entry.end() - entry.begin());
         if (bytes.address() % dtype.byteSize() == 0) {
             return Tensor.wrap(bytes, dtype, entry.shape());
@@ -163,7 +166,13 @@ public final class SafetensorsFile implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (ownsArena && arena.scope().isAlive()) {
+        if (ownsArena) {
+            closeOnce();
+        }
+    }
+
+    private synchronized void closeOnce() {
+        if (arena.scope().isAlive()) {
             arena.close();
         }
     }

@@ -23,6 +23,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     private final Map<String, Declaration> declarations = new LinkedHashMap<>();
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
     private @Nullable PartialFile file;
+    private long totalBytes;
     private boolean closed;
 
     private SafetensorsWriter(Path target) {
@@ -50,7 +51,7 @@ public final class SafetensorsWriter implements AutoCloseable {
      * @param dtype element type
      * @param shape size of each axis
      * @return this writer
-     * @throws IllegalArgumentException if the name is taken or the size overflows
+     * @throws IllegalArgumentException if the name is taken or too long, or a size overflows
      * @throws IllegalStateException after the first call of {@link #tensor} or {@link #commit}
      */
     public SafetensorsWriter declare(String name, DType dtype, long... shape) {
@@ -61,7 +62,17 @@ public final class SafetensorsWriter implements AutoCloseable {
         if (name.equals(Header.METADATA) || declarations.containsKey(name)) {
             throw new IllegalArgumentException("name is \"" + name + "\", expected one that is not taken");
         }
-        declarations.put(name, new Declaration(dtype, shape.clone(), byteSize(name, dtype, shape)));
+        if (name.length() > Header.MOST_NAME_CHARACTERS) {
+            throw new IllegalArgumentException(
+                    "name has " + name.length() + " characters, expected at most " + Header.MOST_NAME_CHARACTERS);
+        }
+        long bytes = byteSize(name, dtype, shape);
+        if (totalBytes + bytes < 0) {
+            throw new IllegalArgumentException("shape of \"" + name + "\" is " + Arrays.toString(shape)
+                    + ", expected fewer than 2^63 bytes of all tensors together");
+        }
+        totalBytes += bytes;
+        declarations.put(name, new Declaration(dtype, shape.clone(), bytes));
         return this;
     }
 
@@ -116,10 +127,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     private PartialFile layOut() throws IOException {
         if (file == null) {
             Map<String, TensorEntry> entries = entries();
-            long dataBytes = declarations.values().stream()
-                    .mapToLong(Declaration::byteSize)
-                    .sum();
-            file = PartialFile.create(target, header(entries), dataBytes);
+            file = PartialFile.create(target, header(entries), totalBytes);
             for (Map.Entry<String, TensorEntry> named : entries.entrySet()) {
                 TensorEntry entry = named.getValue();
                 DType dtype = declarations.get(named.getKey()).dtype();

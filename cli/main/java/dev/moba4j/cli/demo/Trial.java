@@ -50,8 +50,9 @@ record Trial(
             AttentionOutputs outputs = AttentionOutputs.of(o, null, selected);
             RunTimes times = RunTimes.measure(
                     repetitions,
-                    () -> progress.step(control -> plan.attend(haystack.inputs(), outputs, control)),
-                    () -> progress.step(control -> plan.route(haystack.inputs(), selected, control)));
+                    progress,
+                    control -> plan.attend(haystack.inputs(), outputs, control),
+                    control -> plan.route(haystack.inputs(), selected, control));
             long pairs = UsefulWork.selectedPairs(Sequences.of(haystack.inputs()), selected, Haystack.BLOCK_SIZE, true);
             return new Trial(
                     name,
@@ -70,9 +71,7 @@ record Trial(
                 AttentionPlan plan = plan(engine, haystack, AttentionOptions.fullAttention())) {
             Tensor o = output(arena, haystack);
             RunTimes times = RunTimes.measure(
-                    0,
-                    () -> progress.step(control -> plan.attend(haystack.inputs(), AttentionOutputs.of(o), control)),
-                    null);
+                    0, progress, control -> plan.attend(haystack.inputs(), AttentionOutputs.of(o), control), null);
             long pairs = UsefulWork.fullPairs(Sequences.of(haystack.inputs()), o.dim(1), true);
             return new Trial(name, o, null, times.medianOperation(), 0, pairs);
         }

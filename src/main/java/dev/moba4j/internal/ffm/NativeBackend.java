@@ -57,7 +57,7 @@ public final class NativeBackend implements Backend {
             moba_engine_options.struct_size(struct, struct.byteSize());
             moba_engine_options.backend(struct, MobaLibrary.MOBA_BACKEND_CPU());
             moba_engine_options.cpu_target(struct, cpuTarget(options.cpuTarget()));
-            moba_engine_options.num_threads(struct, options.threads());
+            moba_engine_options.num_threads(struct, options.resolvedThreads());
             MemorySegment handle = arena.allocate(MobaLibrary.C_POINTER);
             int status = MobaLibrary.moba_engine_create(struct, handle);
             if (status == MobaLibrary.MOBA_UNSUPPORTED()) {

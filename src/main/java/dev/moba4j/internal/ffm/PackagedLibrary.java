@@ -3,6 +3,7 @@ package dev.moba4j.internal.ffm;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
@@ -38,7 +39,8 @@ final class PackagedLibrary {
             if (stream != null) {
                 return new PackagedLibrary(stream.readAllBytes());
             }
-            failures.add("packaged resource: no " + resource + " on the class path");
+            failures.add("packaged resource: no " + resource
+                    + " on the class path or in a resolved module (--add-modules dev.moba4j.natives)");
         } catch (IOException e) {
             failures.add("packaged resource: " + resource + ": " + e.getMessage());
         }
@@ -59,7 +61,7 @@ final class PackagedLibrary {
                 write(file);
             }
             return file;
-        } catch (IOException e) {
+        } catch (IOException | InvalidPathException e) {
             failures.add("packaged resource: cannot be extracted: " + e);
             return null;
         }
@@ -80,6 +82,9 @@ final class PackagedLibrary {
         Path cache = configured != null && Path.of(configured).isAbsolute()
                 ? Path.of(configured)
                 : Path.of(System.getProperty("user.home"), ".cache");
+        if (!cache.isAbsolute()) {
+            throw new IOException("no home folder is known: user.home is " + System.getProperty("user.home"));
+        }
         return Files.createDirectories(cache.resolve("moba4j").resolve(hash));
     }
 

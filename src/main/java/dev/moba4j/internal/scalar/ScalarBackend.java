@@ -27,7 +27,6 @@ public final class ScalarBackend implements Backend {
             throw new BackendUnavailableException("cpuTarget is " + options.cpuTarget()
                     + ", expected auto: the scalar backend has no instruction sets");
         }
-        int threads = options.threads() == 0 ? Runtime.getRuntime().availableProcessors() : options.threads();
-        return new ScalarEngine(threads);
+        return new ScalarEngine(options.resolvedThreads());
     }
 }

@@ -8,6 +8,7 @@ import dev.moba4j.Tensor;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.RunSignals;
 import dev.moba4j.internal.Sequences;
+import dev.moba4j.internal.validation.SelectionValidation;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -64,6 +65,7 @@ final class ScalarPlan implements BackendPlan {
             Tensor selected,
             AttentionOutputs out,
             @Nullable RunSignals signals) {
+        new SelectionValidation(selected).check(sequences, options.blockSize(), options.causal());
         begin(sequences, spec.heads(), signals);
         Tensor v = Objects.requireNonNull(in.v());
         forEachGroup(in, sequences, signals, (group, sequence) -> {

@@ -45,6 +45,9 @@ public final class RunValidation {
 
     /** Checks q, k and where their sequences begin. */
     public Sequences sequences(AttentionInputs in) {
+        if (in == null) {
+            throw new IllegalArgumentException("in is null, expected q, k and v");
+        }
         checkInput("q", in.q(), in.q(), spec.heads(), "heads", spec.headDim(), "headDim");
         checkInput("k", in.k(), in.q(), spec.kvHeads(), "kvHeads", spec.headDim(), "headDim");
         requireAtMost("q", tokens(in.q()), spec.maxTokensQ(), "maxTokensQ");
@@ -64,6 +67,7 @@ public final class RunValidation {
 
     /** Checks the arguments of attend. */
     public Sequences attend(AttentionInputs in, AttentionOutputs out) {
+        requireOutputs(out);
         Tensor selected = out.selected();
         if (selected != null) {
             requireBlocks();
@@ -87,6 +91,7 @@ public final class RunValidation {
     /** Checks the arguments of attendSelected. */
     public Sequences attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out) {
         requireBlocks();
+        requireOutputs(out);
         if (out.selected() != null) {
             throw new IllegalArgumentException("out.selected() is given, expected null: the selection is an input");
         }
@@ -101,8 +106,13 @@ public final class RunValidation {
         }
         requireApart("o", out.o(), "selected", selected);
         requireApart("lse", out.lse(), "selected", selected);
-        new SelectionValidation(selected).check(sequences, options.blockSize(), options.causal());
         return sequences;
+    }
+
+    private static void requireOutputs(AttentionOutputs out) {
+        if (out == null) {
+            throw new IllegalArgumentException("out is null, expected o and where wanted lse and selected");
+        }
     }
 
     private void requireBlocks() {

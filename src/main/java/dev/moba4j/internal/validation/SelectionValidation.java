@@ -5,8 +5,8 @@ import dev.moba4j.internal.Sequences;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Checks the indices of a selection that a caller hands in. */
-final class SelectionValidation {
+/** Checks the indices of a selection that a caller hands in; the native backend does so itself. */
+public final class SelectionValidation {
     private static final int PADDING = -1;
 
     private final Tensor selected;
@@ -15,16 +15,19 @@ final class SelectionValidation {
     private final long width;
 
     /**
+     * A check of one selection.
+     *
      * @param selected {@code [Tq, H, K']} or {@code [S, Tq, H, K']} of checked shape
      */
-    SelectionValidation(Tensor selected) {
+    public SelectionValidation(Tensor selected) {
         this.selected = selected;
         this.memory = selected.segment();
         this.heads = selected.dim(selected.rank() - 2);
         this.width = selected.dim(selected.rank() - 1);
     }
 
-    void check(Sequences sequences, long blockSize, boolean causal) {
+    /** Throws if an entry is out of place. */
+    public void check(Sequences sequences, long blockSize, boolean causal) {
         for (int sequence = 0; sequence < sequences.count(); sequence++) {
             long blocks = sequences.blocks(sequence, blockSize);
             long firstPosition = sequences.lengthK(sequence) - sequences.lengthQ(sequence);
