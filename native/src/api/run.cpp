@@ -181,7 +181,8 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
   cpu::ThreadPool& pool = *plan->engine->pool;
   const core::Control control(progress, cancel);
   if (given) {
-    if (const int32_t status = CheckSelection(problem, shape.block_size, table, pool, control)) {
+    if (const int32_t status =
+            CheckSelection(problem, shapes.q.ndim == 4, shape.block_size, table, pool, control)) {
       return status;
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <limits>
 
 #include "core/carver.h"
@@ -16,8 +17,9 @@ constexpr int64_t kNoFault = std::numeric_limits<int64_t>::max();
 
 class Checker {
  public:
-  Checker(const core::Problem& problem, int64_t block_size, const core::Sequence& sequence)
-      : problem_(problem), block_size_(block_size), sequence_(sequence) {}
+  Checker(const core::Problem& problem, bool batched, int64_t block_size,
+          const core::Sequence& sequence)
+      : problem_(problem), batched_(batched), block_size_(block_size), sequence_(sequence) {}
 
   // Blocks up to the last one with a key that the query sees.
   int64_t VisibleBlocks(int64_t query) const {
@@ -51,38 +53,46 @@ class Checker {
   }
 
   int32_t Report(int64_t query, int64_t head, int64_t place) const {
-    const int64_t visible = VisibleBlocks(query);
-    const auto row = [&](const char* expected) {
-      return Fail(
-          MOBA_INVALID_ARGUMENT,
-          "selected[token %lld, head %lld, %lld] is %d, expected %s (%lld blocks are visible "
-          "to this query)",
-          static_cast<LongLong>(sequence_.q_begin + query), static_cast<LongLong>(head),
-          static_cast<LongLong>(place), Entry(query, head, place), expected,
-          static_cast<LongLong>(visible));
-    };
     const int64_t block = Entry(query, head, place);
-    if (block < -1) return row("a block index or -1");
-    if (block >= visible) {
-      return row(problem_.options.causal ? "no block after the query's own block"
-                                         : "a block of the sequence");
+    const int64_t before = place == 0 ? -1 : Entry(query, head, place - 1);
+    const int64_t visible = VisibleBlocks(query);
+    char expected[80];
+    if (place > 0 && before == -1) {
+      std::snprintf(expected, sizeof expected, "-1 after the first -1");
+    } else if (visible == 0) {
+      std::snprintf(expected, sizeof expected, "-1, since this query sees no block");
+    } else if (block >= visible) {
+      std::snprintf(expected, sizeof expected,
+                    "-1 or a block of at most %lld, the last that this query sees",
+                    static_cast<LongLong>(visible - 1));
+    } else {
+      std::snprintf(expected, sizeof expected, "-1 or a block above %lld, since blocks ascend",
+                    static_cast<LongLong>(before));
     }
-    return row("ascending unique block indices with -1 only at the end");
+    char batch[24] = "";
+    if (batched_) {
+      std::snprintf(batch, sizeof batch, "%lld, ", static_cast<LongLong>(sequence_.batch));
+    }
+    return Fail(MOBA_INVALID_ARGUMENT, "selected[%s%lld, %lld, %lld] is %lld, expected %s", batch,
+                static_cast<LongLong>(sequence_.q_begin + query), static_cast<LongLong>(head),
+                static_cast<LongLong>(place), static_cast<LongLong>(block), expected);
   }
 
  private:
   const core::Problem& problem_;
+  const bool batched_;
   const int64_t block_size_;
   const core::Sequence& sequence_;
 };
 
 }  // namespace
 
-int32_t CheckSelection(const core::Problem& problem, int64_t block_size, core::Sequence* sequences,
-                       cpu::ThreadPool& pool, const core::Control& control) {
+int32_t CheckSelection(const core::Problem& problem, bool batched, int64_t block_size,
+                       core::Sequence* sequences, cpu::ThreadPool& pool,
+                       const core::Control& control) {
   for (int64_t s = 0; s < problem.num_sequences; ++s) {
     core::Sequence& sequence = sequences[s];
-    const Checker checker(problem, block_size, sequence);
+    const Checker checker(problem, batched, block_size, sequence);
     std::atomic<int64_t> first_fault{kNoFault};  // (query, head), flattened
     std::atomic<bool> holds_all{true};
     std::atomic<int64_t> most_selected{0};

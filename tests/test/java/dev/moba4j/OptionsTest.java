@@ -61,8 +61,8 @@ class OptionsTest {
                 new Row("full with K", () -> full(0, 3), "topK", "3", "full"),
                 new Row("full with blocks", () -> full(64, 0), "blockSize", "64", "full"),
                 new Row("plan dtype", () -> spec(DType.I32, 4, 2, 8, 8, 1, 1, 1, 0), "dtype", "I32", "F32"),
-                new Row("plan heads", () -> spec(DType.F32, 0, 1, 8, 8, 1, 1, 1, 0), "heads", "0", "at least 1"),
-                new Row("plan kv heads", () -> spec(DType.F32, 4, 0, 8, 8, 1, 1, 1, 0), "kvHeads", "0", "at least 1"),
+                new Row("plan heads", () -> spec(DType.F32, 0, 1, 8, 8, 1, 1, 1, 0), "heads", "0", "1 to 1048576"),
+                new Row("plan kv heads", () -> spec(DType.F32, 4, 0, 8, 8, 1, 1, 1, 0), "kvHeads", "0", "1 to 1048576"),
                 new Row("H not a multiple of G", () -> spec(DType.F32, 8, 3, 8, 8, 1, 1, 1, 0), "kvHeads", "3", "8"),
                 new Row(
                         "fewer heads than kv heads",
@@ -76,6 +76,11 @@ class OptionsTest {
                 new Row("Dv too large", () -> spec(DType.F32, 4, 2, 8, 4096, 1, 1, 1, 0), "headDimV", "4096", "1024"),
                 new Row("tokens negative", () -> spec(DType.F32, 4, 2, 8, 8, -1, 1, 1, 0), "maxTokensQ", "-1"),
                 new Row("key tokens negative", () -> spec(DType.F32, 4, 2, 8, 8, 1, -1, 1, 0), "maxTokensK", "-1"),
+                new Row(
+                        "tokens beyond any",
+                        () -> spec(DType.F32, 4, 2, 8, 8, Long.MAX_VALUE, 1, 1, 0),
+                        "maxTokensQ",
+                        "1099511627776"),
                 new Row("no sequence", () -> spec(DType.F32, 4, 2, 8, 8, 1, 1, 0, 0), "maxSequences", "0", "expected"),
                 new Row("selected negative", () -> spec(DType.F32, 4, 2, 8, 8, 1, 1, 1, -1), "maxSelected", "-1"),
                 new Row(
@@ -137,11 +142,17 @@ class OptionsTest {
 
     @ParameterizedTest
     @MethodSource("backends")
-    void planOfSizesThatOverflowIsRefusedWithASentence(Backend backend) {
-        PlanSpec spec = spec(DType.F32, 64, 64, 1024, 1024, Long.MAX_VALUE, Long.MAX_VALUE, 1, 0);
-        assertThatThrownBy(() -> backend.engine().plan(spec))
-                .isInstanceOfAny(IllegalArgumentException.class, MobaOutOfMemoryException.class)
-                .satisfies(e -> Sentences.assertSentence(e, "expected"));
+    void planTooLargeForAnyMachineSaysSoWhenRun(Backend backend) {
+        long most = 1L << 40;
+        PlanSpec spec = spec(DType.F32, 64, 64, 1024, 1024, most, most, 1, 0);
+        try (AttentionPlan plan = backend.engine().plan(spec);
+                Arena arena = Arena.ofShared()) {
+            Tensor tensor = Tensor.allocate(arena, DType.F32, 1, 64, 1024);
+            Tensor o = Tensor.allocate(arena, DType.F32, 1, 64, 1024);
+            assertThatThrownBy(() -> plan.attend(AttentionInputs.of(tensor, tensor, tensor), AttentionOutputs.of(o)))
+                    .isInstanceOf(MobaOutOfMemoryException.class)
+                    .satisfies(e -> Sentences.assertSentence(e, Long.toString(plan.workspaceBytes())));
+        }
     }
 
     static Stream<Backend> backends() {
