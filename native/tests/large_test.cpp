@@ -43,6 +43,22 @@ TEST_P(LongRows, WithEqualScoresDoNotDrift) {
   ExpectRightAttention(problem, nullptr, Attend(Engine(), problem));
 }
 
+// All terms of a sum alike: every addition rounds the same way.
+TEST_P(LongRows, OfConstantValuesDoNotDrift) {
+  for (const int64_t keys : {30, 100, 128, 512, 4100, 32768}) {
+    SCOPED_TRACE(keys);
+    Problem problem = WithMeanOne(2, keys);
+    problem.head_dim_v = 96;
+    for (double& value : problem.q) value *= 1e-4;
+    problem.v.resize(keys * problem.head_dim_v);
+    for (size_t i = 0; i < problem.v.size(); ++i) {
+      const auto channel = static_cast<double>(i % problem.head_dim_v);
+      problem.v[i] = Round(1 + (channel + 0.37) / 96, problem.dtype);
+    }
+    ExpectRightAttention(problem, nullptr, Attend(Engine(), problem));
+  }
+}
+
 TEST_P(LongRows, OfManySelectedBlocksDoNotDrift) {
   Problem problem = WithMeanOne(1, keys_);
   problem.options = BlockSparse(64, keys_ / 64 - 7);

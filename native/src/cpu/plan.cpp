@@ -11,7 +11,7 @@ using core::RoundUp;
 // Tokens packed per wave: enough tasks for all threads on short inputs, little memory on long ones.
 constexpr int64_t kWaveTokens = 32 * 1024;
 // Merges of a row beyond which fp32 sums drift measurably.
-constexpr int64_t kMostPlainMerges = 64;
+constexpr int64_t kMostPlainMerges = 32;
 constexpr int64_t kDenseWindowRows = 512;
 constexpr int64_t kLeastWindowRows = 1024;
 constexpr int64_t kMostWindowRows = 8192;

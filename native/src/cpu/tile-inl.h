@@ -83,47 +83,47 @@ HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT keys, const float* HWY_RES
   }
 }
 
-// One tile of value channels over the keys of a step. The first step of a chunk writes the output,
+// One tile of value channels over a chain of keys. The first chain of a chunk writes the output,
 // later ones add to it after scaling it by correction[query].
 template <int kVectors, bool kFirst>
 HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT values,
                             const float* HWY_RESTRICT probabilities, int64_t num_keys,
                             const float* HWY_RESTRICT correction, float* HWY_RESTRICT output) {
   Tile<kVectors> tile;
-  if constexpr (kFirst) {
-    tile.Zero();
-  } else {
+  tile.Zero();
+  tile.Accumulate(values, probabilities, num_keys);
+  if constexpr (!kFirst) {
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       const V factor = hn::Load(kF32, correction + v * kLanes);
       MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
         const V old = hn::Load(kF32, output + (r * kVectors + v) * kLanes);
-        tile.c[r][v] = hn::Mul(old, factor);
+        tile.c[r][v] = hn::MulAdd(old, factor, tile.c[r][v]);
       }
     }
   }
-  tile.Accumulate(values, probabilities, num_keys);
   tile.Store(output);
 }
 
-// ValueTile for a step in which some pair is masked and some value is NaN or infinite: a masked
+// ValueTile for a chain in which some pair is masked and some value is NaN or infinite: a masked
 // pair must not contribute 0 * NaN. Adds up in the same order, so finite rows keep their bits.
 template <int kVectors>
 HWY_NOINLINE void GuardedValueTile(const float* HWY_RESTRICT values,
                                    const float* HWY_RESTRICT probabilities, int64_t num_keys,
-                                   bool first, const float* correction, const int32_t* limits,
-                                   float* HWY_RESTRICT output) {
+                                   int64_t first_key, const float* correction,
+                                   const int32_t* limits, float* HWY_RESTRICT output) {
   for (int v = 0; v < kVectors; ++v) {
     const auto limit = hn::Load(kI32, limits + v * kLanes);
     const V factor = hn::Load(kF32, correction + v * kLanes);
     for (int64_t r = 0; r < kKeyTile; ++r) {
       float* out = output + (r * kVectors + v) * kLanes;
-      V sum = first ? hn::Zero(kF32) : hn::Mul(hn::Load(kF32, out), factor);
+      V sum = hn::Zero(kF32);
       for (int64_t key = 0; key < num_keys; ++key) {
-        const auto beyond = hn::Lt(limit, hn::Set(kI32, static_cast<int32_t>(key)));
+        const auto beyond = hn::Lt(limit, hn::Set(kI32, static_cast<int32_t>(first_key + key)));
         const V p = hn::Load(kF32, probabilities + (key * kVectors + v) * kLanes);
         const V added = hn::MulAdd(hn::Set(kF32, values[key * kKeyTile + r]), p, sum);
         sum = hn::IfThenElse(hn::RebindMask(kF32, beyond), sum, added);
       }
+      if (first_key > 0) sum = hn::MulAdd(hn::Load(kF32, out), factor, sum);
       hn::Store(sum, kF32, out);
     }
   }

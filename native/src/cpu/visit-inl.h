@@ -58,14 +58,20 @@ HWY_NOINLINE void Exponentiate(float* HWY_RESTRICT scores, int64_t num_keys, flo
     hn::Store(maximum[v], kF32, softmax.m + v * kLanes);
     sum[v] = hn::Zero(kF32);
   }
-  for (int64_t key = 0; key < num_keys; ++key) {
-    float* row = scores + key * kVectors * kLanes;
-    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const V score = hn::Load(kF32, row + v * kLanes);
-      const V p = Exp2(hn::Mul(hn::Sub(score, maximum[v]), scale));
-      sum[v] = hn::Add(sum[v], p);
-      hn::Store(p, kF32, row + v * kLanes);
+  for (int64_t first = 0; first < num_keys; first += kChainKeys / 2) {
+    V chain[kVectors];
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) chain[v] = hn::Zero(kF32);
+    const int64_t end = std::min(first + kChainKeys / 2, num_keys);
+    for (int64_t key = first; key < end; ++key) {
+      float* row = scores + key * kVectors * kLanes;
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+        const V score = hn::Load(kF32, row + v * kLanes);
+        const V p = Exp2(hn::Mul(hn::Sub(score, maximum[v]), scale));
+        chain[v] = hn::Add(chain[v], p);
+        hn::Store(p, kF32, row + v * kLanes);
+      }
     }
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) sum[v] = hn::Add(sum[v], chain[v]);
   }
   MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
     const V correction = hn::Load(kF32, softmax.correction + v * kLanes);
@@ -180,8 +186,8 @@ HWY_INLINE void ScoreStep(const ChunkVisit& visit, int64_t first_key, int64_t nu
   }
 }
 
-// `packed_keys` is the number of keys in the step as packed, `num_keys` how many of them are
-// visible.
+// Adds the values of a step, kChainKeys keys at a time. `packed_keys` is the number of keys in the
+// step as packed, `num_keys` how many of them are visible.
 template <int kVectors>
 HWY_INLINE void ValueStep(const ChunkVisit& visit, int64_t first_key, int64_t packed_keys,
                           int64_t num_keys, const int32_t* limits, int32_t smallest_limit,
@@ -189,22 +195,24 @@ HWY_INLINE void ValueStep(const ChunkVisit& visit, int64_t first_key, int64_t pa
   constexpr int64_t kRows = kVectors * kLanes;
   const bool guarded =
       first_key + num_keys - 1 > smallest_limit && !visit.values_finite[first_key / kStepKeys];
-  alignas(64) int32_t step_limits[kRows];
-  if (guarded) {
-    for (int64_t i = 0; i < kRows; ++i)
-      step_limits[i] = limits[i] - static_cast<int32_t>(first_key);
-  }
+  alignas(64) float ones[kRows];
+  std::fill(ones, ones + kRows, 1.0f);
   const float* values = visit.values + first_key * visit.state.o_stride;
   for (int64_t channel = 0; channel < visit.state.o_stride; channel += kKeyTile) {
-    const float* tile = values + channel * packed_keys;
     float* output = visit.scratch.output + channel * kRows;
-    if (guarded) {
-      GuardedValueTile<kVectors>(tile, visit.scratch.scores, num_keys, first_key == 0, correction,
-                                 step_limits, output);
-    } else if (first_key == 0) {
-      ValueTile<kVectors, true>(tile, visit.scratch.scores, num_keys, correction, output);
-    } else {
-      ValueTile<kVectors, false>(tile, visit.scratch.scores, num_keys, correction, output);
+    for (int64_t chain = 0; chain < num_keys; chain += kChainKeys) {
+      const float* tile = values + channel * packed_keys + chain * kKeyTile;
+      const float* probabilities = visit.scratch.scores + chain * kRows;
+      const int64_t length = std::min(kChainKeys, num_keys - chain);
+      const int64_t first = first_key + chain;
+      const float* factor = chain == 0 ? correction : ones;
+      if (guarded) {
+        GuardedValueTile<kVectors>(tile, probabilities, length, first, factor, limits, output);
+      } else if (first == 0) {
+        ValueTile<kVectors, true>(tile, probabilities, length, factor, output);
+      } else {
+        ValueTile<kVectors, false>(tile, probabilities, length, factor, output);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.moba4j.oracle.Problem;
+import dev.moba4j.oracle.Rounding;
 import dev.moba4j.oracle.Routes;
 import java.util.Arrays;
 import java.util.List;
@@ -82,6 +83,21 @@ class AttentionContractTest {
             try (Call call = Call.attended(backend, c.problem(dtype, spread, 3))) {
                 call.assertRight();
             }
+        }
+    }
+
+    /** All terms of a sum alike: every addition rounds the same way. */
+    @ParameterizedTest(name = "{0}, {1}, {2}")
+    @MethodSource("extremes")
+    void attendKeepsItsBoundsWithConstantValues(Backend backend, Cases c, DType dtype) {
+        Problem problem = c.problem(dtype, 1e-4, 0);
+        float[] v = problem.v().clone();
+        int channels = problem.kvHeads() * problem.headDimV();
+        for (int i = 0; i < v.length; i++) {
+            v[i] = 1 + (i % channels) / (float) channels;
+        }
+        try (Call call = Call.attended(backend, problem.withData(problem.q(), problem.k(), Rounding.round(dtype, v)))) {
+            call.assertRight();
         }
     }
 

@@ -7,6 +7,7 @@ import dev.moba4j.safetensors.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** A safetensors file that holds the inputs of an operation; tensors are views of the mapped file. */
@@ -44,6 +45,10 @@ final class InputFile implements AutoCloseable {
         Tensor selected = file.tensor("selected");
         if (selected.dtype() != DType.I32) {
             throw new BadInputException(path + ": selected has dtype " + selected.dtype() + ", expected I32");
+        }
+        if (selected.rank() != 3 || selected.dim(2) < 1) {
+            throw new BadInputException(path + ": selected has shape " + Arrays.toString(selected.shape())
+                    + ", expected [Tq, H, K'] with K' of at least 1");
         }
         return selected;
     }

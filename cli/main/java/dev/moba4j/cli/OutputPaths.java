@@ -16,6 +16,9 @@ public final class OutputPaths {
 
     /** Says in one sentence why {@code file} could not be written, if that can be known now. */
     static void requireWritable(String option, Path file) {
+        if (file.toString().isEmpty()) {
+            throw new BadInputException(option + " is empty, expected the path of a file");
+        }
         Path folder = folderOf(file);
         if (!Files.isDirectory(folder)) {
             throw new BadInputException(option + " is " + file + ", but there is no folder " + folder

@@ -127,7 +127,7 @@ public final class SafetensorsFile implements AutoCloseable {
         TensorEntry entry = header.tensors().get(name);
         if (entry == null) {
             throw new SafetensorsException(
-                    file + ": there is no tensor " + Quotation.of(name) + ", expected one of " + Quotation.of(names()));
+                    file + ": there is no tensor " + Quotation.of(name) + "; it holds " + Quotation.of(names()));
         }
         DType dtype = dtype(entry.dtype());
         if (dtype == null) {

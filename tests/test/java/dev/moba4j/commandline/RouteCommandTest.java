@@ -19,6 +19,8 @@ import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Specification section 8: {@code moba route} and its picture. */
 class RouteCommandTest {
@@ -64,6 +66,32 @@ class RouteCommandTest {
         assertThat(image).as("picture").isNotNull();
         assertThat(image.getWidth()).isGreaterThan(100);
         assertThat(colours(image)).as("colours of the picture").isGreaterThan(2);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void drawsAnyNumberOfHeads(int heads) throws IOException {
+        Path input = new RawSafetensors()
+                .floats("q", DType.F32, new float[9 * heads * 4], 9, heads, 4)
+                .floats("k", DType.F32, new float[9 * 4], 9, 1, 4)
+                .write(directory.resolve("X.safetensors"));
+        Path output = directory.resolve("Y.safetensors");
+        Path picture = directory.resolve("P.png");
+        Result result = moba(
+                directory,
+                "route",
+                "--input",
+                input,
+                "--output",
+                output,
+                "--block-size",
+                2,
+                "--top-k",
+                2,
+                "--picture",
+                picture);
+        assertThat(result.status()).as("%s", result).isZero();
+        assertThat(colours(ImageIO.read(picture.toFile()))).isGreaterThan(2);
     }
 
     @Test

@@ -49,7 +49,7 @@ public final class SelectionMap {
         List<XYChart> panels = drawnHeads(selected.dim(1))
                 .mapToObj(head -> panel(selected, head, sequences, blockSize, marks))
                 .toList();
-        int across = panels.size() > 1 ? 2 : 1;
+        int across = panels.size() == MAX_PANELS ? MAX_PANELS / 2 : panels.size();
         ByteArrayOutputStream png = new ByteArrayOutputStream();
         try {
             BitmapEncoder.saveBitmap(panels, Math.ceilDiv(panels.size(), across), across, png, BitmapFormat.PNG);
