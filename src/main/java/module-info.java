@@ -2,6 +2,7 @@
 module dev.moba4j {
     requires static org.jspecify;
     requires static com.fasterxml.jackson.core;
+    requires static jdk.incubator.vector;
 
     exports dev.moba4j;
     exports dev.moba4j.safetensors;

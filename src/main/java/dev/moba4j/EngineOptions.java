@@ -5,13 +5,13 @@ import java.util.List;
 /**
  * How an engine is made. Immutable.
  *
- * @param backend "auto" (the first that works of native and scalar), "native" or "scalar"
+ * @param backend "auto" (the first that works of native, vector and scalar), or one of these by name
  * @param threads threads that work on one run, the calling thread included; 0 for every processor this process may use.
  *     Results do not depend on it.
  * @param cpuTarget instruction set of the native backend: "auto" (the best here), "baseline", "avx2", "avx512" or "neon"
  */
 public record EngineOptions(String backend, int threads, String cpuTarget) {
-    private static final List<String> BACKENDS = List.of("auto", "native", "scalar");
+    private static final List<String> BACKENDS = List.of("auto", "native", "vector", "scalar");
     private static final List<String> CPU_TARGETS = List.of("auto", "baseline", "avx2", "avx512", "neon");
     private static final int MOST_THREADS = 1024;
 
@@ -41,7 +41,7 @@ public record EngineOptions(String backend, int threads, String cpuTarget) {
     /**
      * These options with another backend.
      *
-     * @param backend "auto", "native" or "scalar"
+     * @param backend "auto", "native", "vector" or "scalar"
      * @return the new options
      */
     public EngineOptions withBackend(String backend) {

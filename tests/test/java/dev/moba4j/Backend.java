@@ -20,13 +20,14 @@ import java.util.stream.Stream;
  */
 record Backend(String name, String cpuTarget) {
     static final Backend SCALAR = new Backend("scalar", "auto");
+    static final Backend VECTOR = new Backend("vector", "auto");
     static final Backend NATIVE = new Backend("native", "auto");
 
     private static final Map<Backend, Engine> ENGINES = new ConcurrentHashMap<>();
 
     /** Every backend this platform must have. */
     static List<Backend> all() {
-        return nativeExpected() ? List.of(SCALAR, NATIVE) : List.of(SCALAR);
+        return nativeExpected() ? List.of(SCALAR, VECTOR, NATIVE) : List.of(SCALAR, VECTOR);
     }
 
     /** {@link #all()} and the native library's other instruction sets that this processor can run. */

@@ -13,7 +13,7 @@ public final class EngineChoice {
             names = "--backend",
             paramLabel = "NAME",
             defaultValue = "auto",
-            description = "auto, native or scalar; default ${DEFAULT-VALUE} takes the fastest that works here.")
+            description = "auto, native, vector or scalar; default ${DEFAULT-VALUE} takes the fastest that works here.")
     private String backend = "auto";
 
     @Option(
@@ -34,15 +34,12 @@ public final class EngineChoice {
 
     private String knownBackend() {
         return switch (backend) {
-            case "auto", "native", "scalar" -> backend;
-            case "cuda" -> throw absent("CUDA");
-            case "vector" -> throw absent("Vector API");
-            default -> throw new BadInputException("--backend is '" + backend + "', expected auto, native or scalar");
+            case "auto", "native", "vector", "scalar" -> backend;
+            case "cuda" ->
+                throw new BadInputException(
+                        "--backend: this version has no CUDA backend; expected auto, native, vector or scalar");
+            default ->
+                throw new BadInputException("--backend is '" + backend + "', expected auto, native, vector or scalar");
         };
-    }
-
-    private static BadInputException absent(String what) {
-        return new BadInputException(
-                "--backend: this version has no " + what + " backend; expected auto, native or scalar");
     }
 }

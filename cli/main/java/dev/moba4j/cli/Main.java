@@ -1,5 +1,9 @@
 package dev.moba4j.cli;
 
+import java.io.FileNotFoundException;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -19,12 +23,25 @@ public final class Main {
 
     /** Runs one command and ends the process. */
     public static void main(String[] args) {
+        useOwnStandardError();
         int status = run(args);
         if (System.out.checkError()) {
             System.err.println("moba: writing to the standard output failed");
             status = Math.max(status, FAILED);
         }
         System.exit(status);
+    }
+
+    /** The launcher filters what the JVM itself writes to stderr; what this program writes goes past that filter. */
+    private static void useOwnStandardError() {
+        String path = System.getProperty("moba.stderr");
+        if (path != null) {
+            try {
+                System.setErr(new PrintStream(new FileOutputStream(path, true), true, StandardCharsets.UTF_8));
+            } catch (FileNotFoundException e) {
+                // A socket cannot be opened again; then the filter is on the way.
+            }
+        }
     }
 
     /**

@@ -5,14 +5,16 @@ import dev.moba4j.DType;
 import dev.moba4j.Routing;
 import dev.moba4j.Tensor;
 import dev.moba4j.internal.RunSignals;
+import dev.moba4j.internal.TaskPool;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** One key-value head of one sequence with the query heads that read it. Tensors are the sequence's views. */
 final class HeadGroup {
     private final AttentionOptions options;
-    private final RowWorkers workers;
+    private final TaskPool pool;
     private final @Nullable RunSignals signals;
     private final HeadMatrix[] queries;
     private final HeadMatrix keys;
@@ -25,15 +27,9 @@ final class HeadGroup {
      * @param q {@code [Lq, H, D]}
      * @param k {@code [Lk, G, D]}
      */
-    HeadGroup(
-            AttentionOptions options,
-            RowWorkers workers,
-            @Nullable RunSignals signals,
-            Tensor q,
-            Tensor k,
-            long kvHead) {
+    HeadGroup(AttentionOptions options, TaskPool pool, @Nullable RunSignals signals, Tensor q, Tensor k, long kvHead) {
         this.options = options;
-        this.workers = workers;
+        this.pool = pool;
         this.signals = signals;
         this.dtype = k.dtype();
         this.kvHead = kvHead;
@@ -49,7 +45,7 @@ final class HeadGroup {
         HeadMatrix centroids = Centroids.of(keys, options.blockSize(), dtype);
         BlockChoice choice = new BlockChoice(options);
         int[][][] chosen = new int[queries.length][rows()][];
-        workers.forEachRow(rows(), signals, row -> {
+        forEachRow(row -> {
             double[][] scores = new double[queries.length][];
             for (int i = 0; i < queries.length; i++) {
                 scores[i] = scores(queries[i], row, centroids);
@@ -120,7 +116,7 @@ final class HeadGroup {
         double scale = options.softmaxScale().orElse(1 / Math.sqrt(keys.columns()));
         RowAttention attention = new RowAttention(queries[i], keys, values, scale);
         double[] logSumExp = new double[rows()];
-        workers.forEachRow(rows(), signals, row -> logSumExp[row] = attention.attend(row, keysOfRow.of(row), output));
+        forEachRow(row -> logSumExp[row] = attention.attend(row, keysOfRow.of(row), output));
         output.write(o, head(i));
         if (lse != null) {
             for (int row = 0; row < rows(); row++) {
@@ -162,6 +158,11 @@ final class HeadGroup {
             }
         }
         return sums;
+    }
+
+    /** Rows are computed independently of each other, so results do not depend on the number of threads. */
+    private void forEachRow(IntConsumer row) {
+        pool.run(rows(), pool.threads(), signals, (task, slot) -> row.accept((int) task));
     }
 
     private int rows() {

@@ -4,13 +4,15 @@ import dev.moba4j.PlanSpec;
 import dev.moba4j.internal.BackendEngine;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.MergeOperands;
+import dev.moba4j.internal.StateMerge;
+import dev.moba4j.internal.TaskPool;
 
 /** Owner of the threads that work on the rows of a run. */
 final class ScalarEngine implements BackendEngine {
-    private final RowWorkers workers;
+    private final TaskPool pool;
 
     ScalarEngine(int threads) {
-        this.workers = new RowWorkers(threads);
+        this.pool = new TaskPool(threads);
     }
 
     @Override
@@ -20,7 +22,7 @@ final class ScalarEngine implements BackendEngine {
 
     @Override
     public int threads() {
-        return workers.threads();
+        return pool.threads();
     }
 
     @Override
@@ -30,7 +32,7 @@ final class ScalarEngine implements BackendEngine {
 
     @Override
     public BackendPlan plan(PlanSpec spec) {
-        return new ScalarPlan(spec, workers);
+        return new ScalarPlan(spec, pool);
     }
 
     @Override
@@ -40,6 +42,6 @@ final class ScalarEngine implements BackendEngine {
 
     @Override
     public void close() {
-        workers.close();
+        pool.close();
     }
 }

@@ -8,6 +8,7 @@ import dev.moba4j.Tensor;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.RunSignals;
 import dev.moba4j.internal.Sequences;
+import dev.moba4j.internal.TaskPool;
 import dev.moba4j.internal.validation.SelectionValidation;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -16,12 +17,12 @@ import org.jspecify.annotations.Nullable;
 final class ScalarPlan implements BackendPlan {
     private final PlanSpec spec;
     private final AttentionOptions options;
-    private final RowWorkers workers;
+    private final TaskPool pool;
 
-    ScalarPlan(PlanSpec spec, RowWorkers workers) {
+    ScalarPlan(PlanSpec spec, TaskPool pool) {
         this.spec = spec;
         this.options = spec.options();
-        this.workers = workers;
+        this.pool = pool;
     }
 
     @Override
@@ -92,7 +93,7 @@ final class ScalarPlan implements BackendPlan {
             for (long kvHead = 0; kvHead < spec.kvHeads(); kvHead++) {
                 Tensor q = sequence.queries(in.q());
                 Tensor k = sequence.keys(in.k());
-                work.run(new HeadGroup(options, workers, signals, q, k, kvHead), sequence);
+                work.run(new HeadGroup(options, pool, signals, q, k, kvHead), sequence);
             }
         }
     }

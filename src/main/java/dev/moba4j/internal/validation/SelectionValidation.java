@@ -26,39 +26,62 @@ public final class SelectionValidation {
         this.width = selected.dim(selected.rank() - 1);
     }
 
-    /** Throws if an entry is out of place. */
-    public void check(Sequences sequences, long blockSize, boolean causal) {
+    /**
+     * How much a sequence's rows select.
+     *
+     * @param all whether every row selects every block it sees
+     * @param most blocks of the row that selects most
+     */
+    public record Extent(boolean all, int most) {}
+
+    /**
+     * Throws if an entry is out of place.
+     *
+     * @return the extent of each sequence
+     */
+    public Extent[] check(Sequences sequences, long blockSize, boolean causal) {
+        Extent[] extents = new Extent[sequences.count()];
         for (int sequence = 0; sequence < sequences.count(); sequence++) {
             long blocks = sequences.blocks(sequence, blockSize);
+            boolean all = true;
+            int most = 0;
             long firstPosition = sequences.lengthK(sequence) - sequences.lengthQ(sequence);
             for (long i = 0; i < sequences.lengthQ(sequence); i++) {
                 long eligible = causal ? Math.floorDiv(firstPosition + i, blockSize) + 1 : blocks;
-                checkToken(sequence, sequences.startQ(sequence), i, Math.max(0, eligible));
+                for (long head = 0; head < heads; head++) {
+                    int count = checkRow(sequence, sequences.startQ(sequence), i, head, Math.max(0, eligible));
+                    all &= count == Math.max(0, eligible);
+                    most = Math.max(most, count);
+                }
             }
+            extents[sequence] = new Extent(all, most);
         }
+        return extents;
     }
 
-    private void checkToken(int sequence, long start, long i, long eligible) {
+    /** Checks one row and counts its blocks. */
+    private int checkRow(int sequence, long start, long i, long head, long eligible) {
         boolean batched = selected.rank() == 4;
         long tokenOffset =
                 batched ? sequence * selected.stride(0) + i * selected.stride(1) : (start + i) * selected.stride(0);
-        long headStride = selected.stride(selected.rank() - 2);
+        long rowOffset = tokenOffset + head * selected.stride(selected.rank() - 2);
         long stride = selected.stride(selected.rank() - 1);
-        for (long head = 0; head < heads; head++) {
-            long before = -1;
-            boolean padded = false;
-            for (long c = 0; c < width; c++) {
-                long offset = tokenOffset + head * headStride + c * stride;
-                int block = memory.getAtIndex(ValueLayout.JAVA_INT, offset);
-                if (block == PADDING) {
-                    padded = true;
-                } else if (padded || block <= before || block >= eligible) {
-                    String index = batched ? sequence + ", " + i : Long.toString(start + i);
-                    throw refused(index + ", " + head + ", " + c, block, padded, before, eligible);
-                }
-                before = block;
+        long before = -1;
+        int count = 0;
+        boolean padded = false;
+        for (long c = 0; c < width; c++) {
+            int block = memory.getAtIndex(ValueLayout.JAVA_INT, rowOffset + c * stride);
+            if (block == PADDING) {
+                padded = true;
+            } else if (padded || block <= before || block >= eligible) {
+                String index = batched ? sequence + ", " + i : Long.toString(start + i);
+                throw refused(index + ", " + head + ", " + c, block, padded, before, eligible);
+            } else {
+                count++;
             }
+            before = block;
         }
+        return count;
     }
 
     private static IllegalArgumentException refused(

@@ -1,13 +1,13 @@
-package dev.moba4j.internal.scalar;
+package dev.moba4j.internal;
 
 import dev.moba4j.Tensor;
-import dev.moba4j.internal.MergeOperands;
 
 /** Attention over the union of two disjoint sets of keys, from the attention over each. */
-final class StateMerge {
+public final class StateMerge {
     private StateMerge() {}
 
-    static void run(MergeOperands operands) {
+    /** Computes in fp64. */
+    public static void run(MergeOperands operands) {
         Tensor o = operands.o();
         if (o.rank() == 3) {
             mergeEntry(operands);
