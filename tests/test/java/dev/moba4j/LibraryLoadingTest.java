@@ -77,13 +77,22 @@ class LibraryLoadingTest {
         Path broken = Files.write(directory.resolve("libmoba.so"), new byte[] {1, 2, 3});
         String output =
                 probeWithoutNatives(List.of("-Dmoba4j.library.path=" + missing, "-Djava.library.path=" + directory));
-        assertThat(output).contains("auto: scalar").containsPattern("reason: .*native");
+        assertThat(output)
+                .contains("auto: scalar")
+                .containsPattern("reason: .*native")
+                .containsPattern("reason: .*--add-modules jdk.incubator.vector");
         assertThat(output)
                 .containsPattern("unavailable: .*" + missing)
                 .containsPattern("unavailable: .*dev/moba4j/native/linux-x86_64/libmoba.so")
                 .containsPattern("unavailable: .*" + broken);
         assertThat(output.lines().filter(line -> line.startsWith("unavailable")))
                 .hasSize(1);
+    }
+
+    @Test
+    void autoTakesTheVectorApiWhereThereIsNoLibrary() throws Exception {
+        String output = probeWithoutNatives(List.of("--add-modules", "jdk.incubator.vector"));
+        assertThat(output).contains("auto: vector").containsPattern("reason: .*libmoba");
     }
 
     private List<Path> libraries() throws IOException {

@@ -46,7 +46,7 @@ class StatsTest {
                         "route_milliseconds",
                         "useful_gflop",
                         "peak_bytes");
-        assertThat(stats.get("backend")).isIn("native", "scalar");
+        assertThat(stats.get("backend")).isIn("native", "vector", "scalar");
         assertThat(stats.get("dtype")).isEqualTo("F16");
         assertThat(stats.get("threads")).isEqualTo(2.0);
         assertThat(times(stats, "milliseconds")).hasSize(4).allSatisfy(ms -> assertThat(ms)

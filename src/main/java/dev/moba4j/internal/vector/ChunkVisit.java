@@ -21,6 +21,7 @@ import java.util.Arrays;
 final class ChunkVisit {
     private final int headDim;
     private final int valuePitch;
+    private final Transposition transposition = new Transposition();
     private final float[] queries;
     private final float[] scores = new float[STEP * PANEL];
     private final float[] output;
@@ -72,7 +73,7 @@ final class ChunkVisit {
                 smallest = Math.min(smallest, limits[query]);
             }
             int visible = limits[count - 1] + 1;
-            Transposition.gather(window, headDim, rows, row, count, queries);
+            transposition.gather(window, headDim, rows, row, count, queries);
             softmax.begin();
             Arrays.fill(output, 0);
             for (int step = 0; step < visible; step += STEP) {

@@ -4,19 +4,21 @@ import static dev.moba4j.internal.vector.Lanes.COUNT;
 import static dev.moba4j.internal.vector.Lanes.FLOAT;
 import static dev.moba4j.internal.vector.Lanes.PANEL;
 
+import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 
 /** Adds a panel's output and its (m, l) to the state of its rows. Memory of one thread. */
 final class PanelMerge {
+    private static final int[] PANEL_STRIDE =
+            IntStream.range(0, COUNT).map(i -> i * PANEL).toArray();
+
     private final int pitch;
     private final float[] m = new float[PANEL];
     private final float[] oldWeight = new float[PANEL];
     private final float[] newWeight = new float[PANEL];
-    private final float[] transposed;
 
     PanelMerge(int pitch) {
         this.pitch = pitch;
-        transposed = new float[PANEL * pitch];
     }
 
     /**
@@ -37,7 +39,6 @@ final class PanelMerge {
             Exp2.of(added.sub(both).mul(scale)).intoArray(newWeight, lane);
             both.intoArray(m, lane);
         }
-        Transposition.panelToRows(output, pitch, transposed);
         for (int query = 0; query < count; query++) {
             int row = rows[first + query];
             state.m[row] = m[query];
@@ -48,32 +49,39 @@ final class PanelMerge {
                 float total = sum + added;
                 state.lError[row] += lost(sum, added, total);
                 state.l[row] = total;
-                addCompensated(state, row * pitch, query);
+                addCompensated(state, row * pitch, output, query);
             } else {
                 state.l[row] = state.l[row] * oldWeight[query] + added;
-                add(state.o, row * pitch, query);
+                add(state.o, row * pitch, output, query);
             }
         }
     }
 
-    private void add(float[] o, int at, int query) {
+    /** Channels of one query lie a panel apart. */
+    private void add(float[] o, int at, float[] output, int query) {
         float old = oldWeight[query];
         float weight = newWeight[query];
-        int from = query * pitch;
-        for (int channel = 0; channel < pitch; channel++) {
-            o[at + channel] = o[at + channel] * old + transposed[from + channel] * weight;
+        int channel = 0;
+        for (; channel + COUNT <= pitch; channel += COUNT) {
+            FloatVector added = FloatVector.fromArray(FLOAT, output, channel * PANEL + query, PANEL_STRIDE, 0);
+            FloatVector.fromArray(FLOAT, o, at + channel)
+                    .mul(old)
+                    .add(added.mul(weight))
+                    .intoArray(o, at + channel);
+        }
+        for (; channel < pitch; channel++) {
+            o[at + channel] = o[at + channel] * old + output[channel * PANEL + query] * weight;
         }
     }
 
-    private void addCompensated(RowState state, int at, int query) {
+    private void addCompensated(RowState state, int at, float[] output, int query) {
         float old = oldWeight[query];
         float weight = newWeight[query];
-        int from = query * pitch;
         float[] o = state.o;
         float[] errors = state.oError;
         for (int channel = 0; channel < pitch; channel++) {
             float sum = o[at + channel] * old;
-            float added = transposed[from + channel] * weight;
+            float added = output[channel * PANEL + query] * weight;
             float total = sum + added;
             errors[at + channel] = errors[at + channel] * old + lost(sum, added, total);
             o[at + channel] = total;

@@ -22,6 +22,7 @@ final class PanelRouting {
     private final AttentionOptions options;
     private final int headDim;
     private final int width;
+    private final Transposition transposition = new Transposition();
     private final float[] queries;
     private final float[] scores = new float[STEP * PANEL];
     private final int[] first = new int[PANEL];
@@ -107,7 +108,7 @@ final class PanelRouting {
     private void score(float[] centroids, float[][] windows, int heads, int count, int blocks) {
         Arrays.fill(scores, 0, Lanes.roundUpToTile(blocks) * PANEL, 0);
         for (int head = 0; head < heads; head++) {
-            Transposition.gather(windows[head], headDim, rows, 0, count, queries);
+            transposition.gather(windows[head], headDim, rows, 0, count, queries);
             for (int block = 0; block < blocks; block += TILE) {
                 Tile.accumulate(centroids, block * headDim, queries, 0, headDim, scores, block * PANEL);
             }
