@@ -88,7 +88,7 @@ class OptionsTest {
                         () -> EngineOptions.defaults().withBackend("cuda9"),
                         "backend",
                         "cuda9",
-                        "native, scalar"),
+                        "native, vector, scalar"),
                 new Row(
                         "instruction set unknown",
                         () -> EngineOptions.defaults().withCpuTarget("sse"),

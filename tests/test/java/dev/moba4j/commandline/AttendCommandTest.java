@@ -47,6 +47,7 @@ class AttendCommandTest {
                 arguments(moba.withLocalBlocks(2), "--block-size 8 --top-k 4 --routing head --local-blocks 2"),
                 arguments(moba.withSoftmaxScale(0.7), "--block-size 8 --top-k 4 --softmax-scale 0.7"),
                 arguments(moba, "--block-size 8 --top-k 4 --backend scalar"),
+                arguments(moba, "--block-size 8 --top-k 4 --backend vector"),
                 arguments(moba, "--block-size=8 --top-k=4 --backend auto --threads 1"));
     }
 
