@@ -5,5 +5,6 @@ module dev.moba4j {
     requires static jdk.incubator.vector;
 
     exports dev.moba4j;
+    exports dev.moba4j.npy;
     exports dev.moba4j.safetensors;
 }

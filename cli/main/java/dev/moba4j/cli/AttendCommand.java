@@ -61,7 +61,7 @@ final class AttendCommand implements Callable<Integer> {
             throw new BadInputException(
                     "--selection-out is given, but --full selects no blocks; expected one or the other");
         }
-        try (InputFile input = InputFile.open(files.input())) {
+        try (InputFile input = files.open(true)) {
             Tensor given = full || !input.holdsSelection() ? null : input.selection();
             AttentionOptions options = options(given);
             AttentionInputs inputs = input.attentionInputs();

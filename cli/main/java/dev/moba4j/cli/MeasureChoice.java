@@ -26,8 +26,7 @@ final class MeasureChoice {
     Path stats(FileChoice files) {
         if (stats != null) {
             OutputPaths.requireWritable("--stats", stats);
-            OutputPaths.requireDifferent("--stats", stats, "--output", files.output());
-            OutputPaths.requireDifferent("--stats", stats, "--input", files.input());
+            files.requireApart("--stats", stats);
         }
         return stats;
     }

@@ -62,7 +62,7 @@ final class RouteCommand implements Callable<Integer> {
         requirePicturePath(stats);
         AttentionOptions options = blocks.routed();
         try (Progress progress = Progress.start("moba route", repetitions + 1, quiet);
-                InputFile input = InputFile.open(files.input())) {
+                InputFile input = files.open(false)) {
             AttentionInputs inputs = input.routingInputs();
             PlanSpec spec = PlanSpec.forTensors(inputs.q(), inputs.k(), null, Sequences.cuSeqlens(inputs), options);
             try (Engine engine = engines.open();
@@ -89,8 +89,7 @@ final class RouteCommand implements Callable<Integer> {
     private void requirePicturePath(@Nullable Path stats) {
         if (picture != null) {
             OutputPaths.requireWritable("--picture", picture);
-            OutputPaths.requireDifferent("--picture", picture, "--output", files.output());
-            OutputPaths.requireDifferent("--picture", picture, "--input", files.input());
+            files.requireApart("--picture", picture);
             if (stats != null) {
                 OutputPaths.requireDifferent("--picture", picture, "--stats", stats);
             }

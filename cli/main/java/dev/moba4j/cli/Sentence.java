@@ -1,6 +1,7 @@
 package dev.moba4j.cli;
 
 import dev.moba4j.MobaException;
+import dev.moba4j.npy.NpyException;
 import dev.moba4j.safetensors.SafetensorsException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -19,6 +20,7 @@ final class Sentence {
             case FailedException failed -> failed.getMessage();
             case MobaException moba -> moba.getMessage();
             case SafetensorsException file -> file.getMessage();
+            case NpyException file -> file.getMessage();
             case IllegalArgumentException bad ->
                 bad.getMessage() == null ? bad.toString() : Words.ofCommandLine(bad.getMessage());
             default -> "internal error: " + failure;

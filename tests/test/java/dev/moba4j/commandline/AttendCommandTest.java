@@ -8,6 +8,7 @@ import dev.moba4j.AttentionOptions;
 import dev.moba4j.DType;
 import dev.moba4j.Routing;
 import dev.moba4j.commandline.CommandLine.Result;
+import dev.moba4j.files.RawNpy;
 import dev.moba4j.files.RawSafetensors;
 import dev.moba4j.files.RawSafetensors.Entry;
 import dev.moba4j.oracle.Numerics;
@@ -128,6 +129,38 @@ class AttendCommandTest {
                 .integers("seq_ids", DType.I64, new int[] {1, 2}, 2)
                 .write(directory.resolve("X.safetensors"));
         assertRight(problem, attend(input, "--block-size", 8, "--top-k", 3, "--selection-out"));
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "F16"})
+    void readsArraysOfNumPy(DType dtype) throws IOException {
+        Problem problem = Problem.shape(dtype)
+                .heads(4, 2)
+                .dims(16, 12)
+                .lengths(53)
+                .options(OPTIONS)
+                .normal(1);
+        Path q = new RawNpy().values(dtype, problem.q(), 53, 4, 16).write(directory.resolve("q.npy"));
+        Path k = new RawNpy().values(dtype, problem.k(), 53, 2, 16).write(directory.resolve("k.npy"));
+        Path v = new RawNpy().values(dtype, problem.v(), 53, 2, 12).write(directory.resolve("v.npy"));
+        Path output = directory.resolve("Y.safetensors");
+        assertQuiet(moba(
+                directory,
+                "attend",
+                "--q",
+                q,
+                "--k",
+                k,
+                "--v",
+                v,
+                "--output",
+                output,
+                "--block-size",
+                8,
+                "--top-k",
+                3,
+                "--selection-out"));
+        assertRight(problem, RawSafetensors.read(output));
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.moba4j.AttentionOptions;
 import dev.moba4j.DType;
 import dev.moba4j.commandline.CommandLine.Result;
+import dev.moba4j.files.RawNpy;
 import dev.moba4j.files.RawSafetensors;
 import dev.moba4j.oracle.Problem;
 import java.io.IOException;
@@ -209,6 +210,46 @@ class BadUsageTest {
         assertRefused(attend("X.safetensors", "Y.safetensors"), "X.safetensors", "3");
         Files.writeString(directory.resolve("X.safetensors"), "this is no tensor file, and it never was");
         assertRefused(attend("X.safetensors", "Y.safetensors"), "X.safetensors");
+    }
+
+    @Test
+    void refusesHalfGivenOrDoublyGivenInputs(@TempDir Path elsewhere) throws IOException {
+        Path array = new RawNpy().floats(new float[8], 1, 1, 8).write(elsewhere.resolve("a.npy"));
+        assertRefused(moba(directory, "attend", "--output", "Y.safetensors", "--full", "--q", array), "--k");
+        assertRefused(
+                moba(directory, "attend", "--output", "Y.safetensors", "--full", "--q", array, "--k", array), "--v");
+        assertRefused(
+                moba(
+                        directory,
+                        "attend",
+                        "--output",
+                        "Y.safetensors",
+                        "--full",
+                        "--input",
+                        "X.safetensors",
+                        "--v",
+                        array),
+                "--input",
+                "--v");
+        assertRefused(
+                moba(directory, "attend", "--output", array, "--full", "--q", array, "--k", array, "--v", array),
+                "--output",
+                "--q");
+        assertRefused(
+                moba(
+                        directory,
+                        "attend",
+                        "--output",
+                        "Y.safetensors",
+                        "--full",
+                        "--q",
+                        array,
+                        "--k",
+                        array,
+                        "--v",
+                        "X.safetensors"),
+                "X.safetensors",
+                "numpy.save");
     }
 
     @Test

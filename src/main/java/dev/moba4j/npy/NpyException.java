@@ -1,0 +1,15 @@
+package dev.moba4j.npy;
+
+/** A file is no valid .npy file, or holds what a tensor cannot; one sentence names file, value and expectation. */
+public class NpyException extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * Makes the exception.
+     *
+     * @param message one sentence
+     */
+    public NpyException(String message) {
+        super(message);
+    }
+}
