@@ -1,6 +1,7 @@
 package dev.moba4j.cli;
 
 import dev.moba4j.cli.demo.DemoCommand;
+import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -13,7 +14,13 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         versionProvider = ProgramVersion.class,
         description = "Mixture of Block Attention (arXiv 2502.13189) on the CPU.",
-        subcommands = {DemoCommand.class, AttendCommand.class, RouteCommand.class, InfoCommand.class, TestCommand.class
+        subcommands = {
+            DemoCommand.class,
+            AttendCommand.class,
+            RouteCommand.class,
+            InfoCommand.class,
+            TestCommand.class,
+            GenerateCompletion.class
         },
         footer = {"", "Exit status: 0 done; 2 bad usage or bad input; 1 anything else."})
 final class MobaCommand implements Runnable {

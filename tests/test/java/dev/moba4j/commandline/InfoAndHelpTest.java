@@ -60,6 +60,13 @@ class InfoAndHelpTest {
     }
 
     @Test
+    void completionIsAScriptForShells() {
+        Result result = moba(directory, "generate-completion");
+        assertDone(result);
+        assertThat(result.out()).contains("_complete_moba", "--block-size", "demo");
+    }
+
+    @Test
     void versionIsOnStdout() {
         Result result = moba(directory, "--version");
         assertDone(result);

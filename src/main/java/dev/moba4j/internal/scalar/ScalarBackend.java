@@ -5,6 +5,7 @@ import dev.moba4j.BackendUnavailableException;
 import dev.moba4j.EngineOptions;
 import dev.moba4j.internal.Backend;
 import dev.moba4j.internal.BackendEngine;
+import dev.moba4j.internal.JavaEngine;
 import java.util.List;
 
 /** Plain Java; works everywhere. */
@@ -27,6 +28,6 @@ public final class ScalarBackend implements Backend {
             throw new BackendUnavailableException("cpuTarget is " + options.cpuTarget()
                     + ", expected auto: the scalar backend has no instruction sets");
         }
-        return new ScalarEngine(options.resolvedThreads());
+        return new JavaEngine("java", options.resolvedThreads(), ScalarPlan::new);
     }
 }

@@ -5,6 +5,7 @@ import dev.moba4j.BackendUnavailableException;
 import dev.moba4j.EngineOptions;
 import dev.moba4j.internal.Backend;
 import dev.moba4j.internal.BackendEngine;
+import dev.moba4j.internal.JavaEngine;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +23,7 @@ public final class VectorBackend implements Backend {
     public List<BackendStatus> status() {
         String missing = whyMissing();
         return List.of(new BackendStatus(
-                NAME, missing == null, missing == null ? "Vector API, " + Widths.describe() : missing));
+                NAME, missing == null, missing == null ? "Vector API, " + Width.bits() + " vectors" : missing));
     }
 
     @Override
@@ -35,7 +36,7 @@ public final class VectorBackend implements Backend {
             throw new BackendUnavailableException("cpuTarget is " + options.cpuTarget()
                     + ", expected auto: the vector backend uses what the JVM offers");
         }
-        return new VectorEngine(options.resolvedThreads());
+        return new JavaEngine("java/" + Width.bits(), options.resolvedThreads(), VectorPlan::new);
     }
 
     private static @Nullable String whyMissing() {
@@ -44,9 +45,9 @@ public final class VectorBackend implements Backend {
     }
 
     /** Apart, so that the module is needed only where it is known to be there. */
-    private static final class Widths {
-        static String describe() {
-            return Lanes.FLOAT.vectorBitSize() + "-bit vectors";
+    private static final class Width {
+        static String bits() {
+            return Lanes.FLOAT.vectorBitSize() + "-bit";
         }
     }
 }
