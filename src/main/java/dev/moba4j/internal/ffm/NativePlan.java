@@ -6,7 +6,6 @@ import dev.moba4j.AttentionInputs;
 import dev.moba4j.AttentionOutputs;
 import dev.moba4j.Tensor;
 import dev.moba4j.bindings.MobaLibrary;
-import dev.moba4j.bindings.moba_run_shapes;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.RunSignals;
 import dev.moba4j.internal.Sequences;
@@ -42,10 +41,9 @@ final class NativePlan implements BackendPlan {
     public void route(AttentionInputs in, Sequences sequences, Tensor selected, @Nullable RunSignals signals) {
         RunScratch scratch = scratchPool.take();
         try {
-            describe(scratch.shapes(), in, null, null, null, selected);
             NativeStatus.check(MobaLibrary.moba_route(
                     handle,
-                    scratch.shapes(),
+                    scratch.describe(in, null, null, null, selected),
                     memory(in.q()),
                     memory(in.k()),
                     memory(in.cuSeqlensQ()),
@@ -65,10 +63,9 @@ final class NativePlan implements BackendPlan {
     public void attend(AttentionInputs in, Sequences sequences, AttentionOutputs out, @Nullable RunSignals signals) {
         RunScratch scratch = scratchPool.take();
         try {
-            describe(scratch.shapes(), in, in.v(), out.o(), out.lse(), out.selected());
             NativeStatus.check(MobaLibrary.moba_attend(
                     handle,
-                    scratch.shapes(),
+                    scratch.describe(in, in.v(), out.o(), out.lse(), out.selected()),
                     memory(in.q()),
                     memory(in.k()),
                     memory(in.v()),
@@ -96,10 +93,9 @@ final class NativePlan implements BackendPlan {
             @Nullable RunSignals signals) {
         RunScratch scratch = scratchPool.take();
         try {
-            describe(scratch.shapes(), in, in.v(), out.o(), out.lse(), selected);
             NativeStatus.check(MobaLibrary.moba_attend_selected(
                     handle,
-                    scratch.shapes(),
+                    scratch.describe(in, in.v(), out.o(), out.lse(), selected),
                     memory(in.q()),
                     memory(in.k()),
                     memory(in.v()),
@@ -122,23 +118,6 @@ final class NativePlan implements BackendPlan {
     public void close() {
         NativeStatus.check(MobaLibrary.moba_plan_destroy(handle));
         scratchPool.free();
-    }
-
-    private static void describe(
-            MemorySegment shapes,
-            AttentionInputs in,
-            @Nullable Tensor v,
-            @Nullable Tensor o,
-            @Nullable Tensor lse,
-            @Nullable Tensor selected) {
-        TensorDescription.fill(moba_run_shapes.q(shapes), in.q());
-        TensorDescription.fill(moba_run_shapes.k(shapes), in.k());
-        TensorDescription.fill(moba_run_shapes.v(shapes), v);
-        TensorDescription.fill(moba_run_shapes.o(shapes), o);
-        TensorDescription.fill(moba_run_shapes.lse(shapes), lse);
-        TensorDescription.fill(moba_run_shapes.selected(shapes), selected);
-        TensorDescription.fill(moba_run_shapes.cu_seqlens_q(shapes), in.cuSeqlensQ());
-        TensorDescription.fill(moba_run_shapes.cu_seqlens_k(shapes), in.cuSeqlensK());
     }
 
     private static MemorySegment progress(@Nullable RunSignals signals) {

@@ -10,7 +10,7 @@ final class MemoryOverlap {
 
     /** Whether two elements of one tensor may share memory: each axis has to step over all that shorter ones cover. */
     static boolean withinItself(Tensor tensor) {
-        if (tensor.elementCount() == 0) {
+        if (tensor.elementCount() == 0 || descends(tensor)) {
             return false;
         }
         Steps steps = Steps.of(tensor);
@@ -20,6 +20,20 @@ final class MemoryOverlap {
             }
         }
         return false;
+    }
+
+    /** Whether each axis steps over all that the axes after it cover: the usual case, found without memory of its own. */
+    private static boolean descends(Tensor tensor) {
+        long reach = 1;
+        for (int axis = tensor.rank() - 1; axis >= 0; axis--) {
+            if (tensor.dim(axis) > 1) {
+                if (tensor.stride(axis) < reach) {
+                    return false;
+                }
+                reach += (tensor.dim(axis) - 1) * tensor.stride(axis);
+            }
+        }
+        return true;
     }
 
     /** Whether two tensors may share memory. */

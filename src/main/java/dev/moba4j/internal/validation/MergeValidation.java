@@ -2,10 +2,10 @@ package dev.moba4j.internal.validation;
 
 import static dev.moba4j.internal.validation.TensorRequirements.accessible;
 import static dev.moba4j.internal.validation.TensorRequirements.contiguousChannels;
-import static dev.moba4j.internal.validation.TensorRequirements.dim;
 import static dev.moba4j.internal.validation.TensorRequirements.dtype;
 import static dev.moba4j.internal.validation.TensorRequirements.present;
 import static dev.moba4j.internal.validation.TensorRequirements.rank;
+import static dev.moba4j.internal.validation.TensorRequirements.sameDim;
 import static dev.moba4j.internal.validation.TensorRequirements.writable;
 
 import dev.moba4j.DType;
@@ -46,7 +46,7 @@ public final class MergeValidation {
         rank(argument, tensor, oA.rank(), "(rank of oA)");
         dtype(argument, tensor, oA.dtype(), " (dtype of oA)");
         for (int axis = 0; axis < oA.rank(); axis++) {
-            dim(argument, tensor, axis, "as in oA", oA.dim(axis), "oA.dim(" + axis + ")");
+            sameDim(argument, tensor, axis, "as in oA", "oA", oA);
         }
         contiguousChannels(argument, tensor);
     }
@@ -57,7 +57,7 @@ public final class MergeValidation {
         rank(argument, tensor, oA.rank() - 1, "[.., T, H]");
         dtype(argument, tensor, DType.F32, "");
         for (int axis = 0; axis < oA.rank() - 1; axis++) {
-            dim(argument, tensor, axis, "as in oA", oA.dim(axis), "oA.dim(" + axis + ")");
+            sameDim(argument, tensor, axis, "as in oA", "oA", oA);
         }
     }
 

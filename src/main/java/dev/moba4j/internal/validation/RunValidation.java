@@ -3,9 +3,11 @@ package dev.moba4j.internal.validation;
 import static dev.moba4j.internal.validation.TensorRequirements.accessible;
 import static dev.moba4j.internal.validation.TensorRequirements.contiguousChannels;
 import static dev.moba4j.internal.validation.TensorRequirements.dim;
+import static dev.moba4j.internal.validation.TensorRequirements.dimOfPlan;
 import static dev.moba4j.internal.validation.TensorRequirements.dtype;
 import static dev.moba4j.internal.validation.TensorRequirements.present;
 import static dev.moba4j.internal.validation.TensorRequirements.rank;
+import static dev.moba4j.internal.validation.TensorRequirements.sameDim;
 import static dev.moba4j.internal.validation.TensorRequirements.writable;
 
 import dev.moba4j.AttentionInputs;
@@ -15,11 +17,13 @@ import dev.moba4j.DType;
 import dev.moba4j.PlanSpec;
 import dev.moba4j.Tensor;
 import dev.moba4j.internal.Sequences;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Checks the tensors of a run against its plan and against each other. Thread-safe. */
 public final class RunValidation {
     private static final String OF_THE_PLAN = " of the plan";
+    private static final List<String> LEADING_AXES = List.of("batch", "tokens", "heads");
 
     private final PlanSpec spec;
     private final AttentionOptions options;
@@ -139,10 +143,10 @@ public final class RunValidation {
         rank(argument, tensor, rank, "(rank of q)");
         dtype(argument, tensor, spec.dtype(), OF_THE_PLAN);
         if (rank == 4) {
-            dim(argument, tensor, 0, "batch", q.dim(0), "q.dim(0)");
+            sameDim(argument, tensor, 0, "batch", "q", q);
         }
-        dim(argument, tensor, rank - 2, headsName, heads, headsName + OF_THE_PLAN);
-        dim(argument, tensor, rank - 1, "channels", channels, channelsName + OF_THE_PLAN);
+        dimOfPlan(argument, tensor, rank - 2, headsName, heads, headsName);
+        dimOfPlan(argument, tensor, rank - 1, "channels", channels, channelsName);
         contiguousChannels(argument, tensor);
     }
 
@@ -150,7 +154,7 @@ public final class RunValidation {
         Tensor v = present("v", in.v(), "[Tk, G, Dv]");
         checkInput("v", v, in.q(), spec.kvHeads(), "kvHeads", spec.headDimV(), "headDimV");
         int tokenAxis = v.rank() - 3;
-        dim("v", v, tokenAxis, "tokens", in.k().dim(tokenAxis), "k.dim(" + tokenAxis + ")");
+        sameDim("v", v, tokenAxis, "tokens", "k", in.k());
     }
 
     private void checkAttentionOutputs(AttentionInputs in, AttentionOutputs out) {
@@ -158,7 +162,7 @@ public final class RunValidation {
         Tensor o = present("o", out.o(), "[Tq, H, Dv]");
         checkInput("o", o, q, spec.heads(), "heads", spec.headDimV(), "headDimV");
         int tokenAxis = q.rank() - 3;
-        dim("o", o, tokenAxis, "tokens", q.dim(tokenAxis), "q.dim(" + tokenAxis + ")");
+        sameDim("o", o, tokenAxis, "tokens", "q", q);
         writable("o", o);
         requireApart("o", o, in);
         Tensor lse = out.lse();
@@ -193,9 +197,9 @@ public final class RunValidation {
     }
 
     private static void checkLeadingAxes(String argument, Tensor tensor, Tensor q) {
-        String[] names = q.rank() == 4 ? new String[] {"batch", "tokens", "heads"} : new String[] {"tokens", "heads"};
-        for (int axis = 0; axis < names.length; axis++) {
-            dim(argument, tensor, axis, names[axis], q.dim(axis), "q.dim(" + axis + ")");
+        int leading = q.rank() - 1;
+        for (int axis = 0; axis < leading; axis++) {
+            sameDim(argument, tensor, axis, LEADING_AXES.get(LEADING_AXES.size() - leading + axis), "q", q);
         }
     }
 

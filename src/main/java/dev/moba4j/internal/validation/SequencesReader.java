@@ -23,9 +23,9 @@ final class SequencesReader {
             requireAbsent("cuSeqlensQ", cuSeqlensQ);
             requireAbsent("cuSeqlensK", cuSeqlensK);
             requireAtMost("q.dim(0) (batch)", q.dim(0), maxSequences);
-            sequences = new Sequences(evenStarts(q), evenStarts(k));
+            sequences = Sequences.even(Math.toIntExact(q.dim(0)), q.dim(1), k.dim(1));
         } else if (cuSeqlensQ == null && cuSeqlensK == null) {
-            sequences = new Sequences(new long[] {0, q.dim(0)}, new long[] {0, k.dim(0)});
+            sequences = Sequences.even(1, q.dim(0), k.dim(0));
         } else {
             sequences = packed(cuSeqlensQ, cuSeqlensK, q.dim(0), k.dim(0), maxSequences);
         }
@@ -46,16 +46,16 @@ final class SequencesReader {
         long[] startsQ = cuSeqlensQ == null ? null : starts("cuSeqlensQ", cuSeqlensQ, "q", tokensQ, maxSequences);
         long[] startsK = cuSeqlensK == null ? null : starts("cuSeqlensK", cuSeqlensK, "k", tokensK, maxSequences);
         if (startsQ == null) {
-            return new Sequences(startsK, startsK);
+            return Sequences.starting(startsK, startsK);
         }
         if (startsK == null) {
-            return new Sequences(startsQ, startsQ);
+            return Sequences.starting(startsQ, startsQ);
         }
         if (startsQ.length != startsK.length) {
             throw new IllegalArgumentException(
                     "cuSeqlensK.dim(0) is " + startsK.length + ", expected " + startsQ.length + " (cuSeqlensQ.dim(0))");
         }
-        return new Sequences(startsQ, startsK);
+        return Sequences.starting(startsQ, startsK);
     }
 
     private static long[] starts(String argument, Tensor tensor, String of, long tokens, long maxSequences) {
@@ -87,14 +87,6 @@ final class SequencesReader {
         if (starts[last] != tokens) {
             throw new IllegalArgumentException(argument + "[" + last + "] (the last) is " + starts[last] + ", expected "
                     + tokens + " (tokens of " + of + ")");
-        }
-        return starts;
-    }
-
-    private static long[] evenStarts(Tensor tensor) {
-        long[] starts = new long[Math.toIntExact(tensor.dim(0)) + 1];
-        for (int i = 0; i < starts.length; i++) {
-            starts[i] = i * tensor.dim(1);
         }
         return starts;
     }

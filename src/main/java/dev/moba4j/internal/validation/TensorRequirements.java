@@ -47,6 +47,20 @@ final class TensorRequirements {
         }
     }
 
+    /** Like {@link #dim}, of a quantity of the plan. */
+    static void dimOfPlan(String argument, Tensor tensor, int axis, String axisName, long expected, String quantity) {
+        if (tensor.dim(axis) != expected) {
+            dim(argument, tensor, axis, axisName, expected, quantity + " of the plan");
+        }
+    }
+
+    /** Like {@link #dim}: as long as another tensor along the same axis. */
+    static void sameDim(String argument, Tensor tensor, int axis, String axisName, String other, Tensor otherTensor) {
+        if (tensor.dim(axis) != otherTensor.dim(axis)) {
+            dim(argument, tensor, axis, axisName, otherTensor.dim(axis), other + ".dim(" + axis + ")");
+        }
+    }
+
     static void contiguousChannels(String argument, Tensor tensor) {
         int last = tensor.rank() - 1;
         if (tensor.stride(last) != 1 && tensor.dim(last) > 1) {

@@ -1,0 +1,5 @@
+/** JMH benchmarks. */
+@NullMarked
+package dev.moba4j.benchmarks;
+
+import org.jspecify.annotations.NullMarked;
