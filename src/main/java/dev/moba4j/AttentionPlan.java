@@ -3,6 +3,8 @@ package dev.moba4j;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.Liveness;
 import dev.moba4j.internal.RunSignals;
+import dev.moba4j.internal.RunnerPool;
+import dev.moba4j.internal.RunnerPool.Slot;
 import dev.moba4j.internal.Sequences;
 import dev.moba4j.internal.validation.RunValidation;
 import java.util.concurrent.CompletableFuture;
@@ -26,6 +28,7 @@ public final class AttentionPlan implements AutoCloseable {
     private final Engine engine;
     private final PlanSpec spec;
     private final BackendPlan backend;
+    private final RunnerPool runners;
     private final RunValidation validation;
     private final Liveness liveness = new Liveness("plan", EngineClosedException::new, EngineBusyException::new);
 
@@ -33,6 +36,7 @@ public final class AttentionPlan implements AutoCloseable {
         this.engine = engine;
         this.spec = spec;
         this.backend = backend;
+        this.runners = new RunnerPool(backend);
         this.validation = new RunValidation(spec);
     }
 
@@ -73,7 +77,8 @@ public final class AttentionPlan implements AutoCloseable {
         liveness.enter();
         try {
             validation.requireRouting();
-            Sequences sequences = validation.sequences(in);
+            Sequences sequences = new Sequences();
+            validation.sequences(in, sequences);
             return sequences.selectionWidth(
                     spec.options().blockSize(), spec.options().topK());
         } finally {
@@ -88,7 +93,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param selected output {@code [Tq, H, K']} I32, {@code K'} = {@link #selectionWidth}
      */
     public void route(AttentionInputs in, Tensor selected) {
-        run(null, signals -> routeNow(in, selected, signals));
+        run(AttentionPlan::routeNow, in, selected, null, null);
     }
 
     /**
@@ -99,7 +104,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param control shows progress and stops the run
      */
     public void route(AttentionInputs in, Tensor selected, RunControl control) {
-        run(control, signals -> routeNow(in, selected, signals));
+        run(AttentionPlan::routeNow, in, selected, null, control);
     }
 
     /**
@@ -109,7 +114,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param out o, and lse and selection where wanted
      */
     public void attend(AttentionInputs in, AttentionOutputs out) {
-        run(null, signals -> attendNow(in, out, signals));
+        run(AttentionPlan::attendNow, in, null, out, null);
     }
 
     /**
@@ -120,7 +125,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param control shows progress and stops the run
      */
     public void attend(AttentionInputs in, AttentionOutputs out, RunControl control) {
-        run(control, signals -> attendNow(in, out, signals));
+        run(AttentionPlan::attendNow, in, null, out, control);
     }
 
     /**
@@ -132,7 +137,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param out o, and lse where wanted; {@code out.selected()} is null
      */
     public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out) {
-        run(null, signals -> attendSelectedNow(in, selected, out, signals));
+        run(AttentionPlan::attendSelectedNow, in, selected, out, null);
     }
 
     /**
@@ -144,7 +149,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @param control shows progress and stops the run
      */
     public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out, RunControl control) {
-        run(control, signals -> attendSelectedNow(in, selected, out, signals));
+        run(AttentionPlan::attendSelectedNow, in, selected, out, control);
     }
 
     /**
@@ -155,7 +160,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> routeAsync(AttentionInputs in, Tensor selected) {
-        return runAsync(null, signals -> routeNow(in, selected, signals));
+        return runAsync(AttentionPlan::routeNow, in, selected, null, null);
     }
 
     /**
@@ -167,7 +172,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> routeAsync(AttentionInputs in, Tensor selected, RunControl control) {
-        return runAsync(control, signals -> routeNow(in, selected, signals));
+        return runAsync(AttentionPlan::routeNow, in, selected, null, control);
     }
 
     /**
@@ -178,7 +183,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> attendAsync(AttentionInputs in, AttentionOutputs out) {
-        return runAsync(null, signals -> attendNow(in, out, signals));
+        return runAsync(AttentionPlan::attendNow, in, null, out, null);
     }
 
     /**
@@ -190,7 +195,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> attendAsync(AttentionInputs in, AttentionOutputs out, RunControl control) {
-        return runAsync(control, signals -> attendNow(in, out, signals));
+        return runAsync(AttentionPlan::attendNow, in, null, out, control);
     }
 
     /**
@@ -202,7 +207,7 @@ public final class AttentionPlan implements AutoCloseable {
      * @return completes when the run has ended
      */
     public CompletableFuture<Void> attendSelectedAsync(AttentionInputs in, Tensor selected, AttentionOutputs out) {
-        return runAsync(null, signals -> attendSelectedNow(in, selected, out, signals));
+        return runAsync(AttentionPlan::attendSelectedNow, in, selected, out, null);
     }
 
     /**
@@ -216,7 +221,7 @@ public final class AttentionPlan implements AutoCloseable {
      */
     public CompletableFuture<Void> attendSelectedAsync(
             AttentionInputs in, Tensor selected, AttentionOutputs out, RunControl control) {
-        return runAsync(control, signals -> attendSelectedNow(in, selected, out, signals));
+        return runAsync(AttentionPlan::attendSelectedNow, in, selected, out, control);
     }
 
     /**
@@ -227,52 +232,85 @@ public final class AttentionPlan implements AutoCloseable {
     @Override
     public void close() {
         if (liveness.close()) {
+            runners.free();
             backend.close();
         }
     }
 
-    private void routeNow(AttentionInputs in, Tensor selected, @Nullable RunSignals signals) {
-        Sequences sequences = validation.route(in, selected);
-        backend.route(in, sequences, selected, signals);
+    private void routeNow(
+            Slot slot, AttentionInputs in, Tensor selected, AttentionOutputs none, @Nullable RunSignals signals) {
+        validation.route(in, selected, slot.sequences());
+        slot.runner().route(in, slot.sequences(), selected, signals);
     }
 
-    private void attendNow(AttentionInputs in, AttentionOutputs out, @Nullable RunSignals signals) {
-        Sequences sequences = validation.attend(in, out);
-        backend.attend(in, sequences, out, signals);
+    private void attendNow(
+            Slot slot, AttentionInputs in, Tensor none, AttentionOutputs out, @Nullable RunSignals signals) {
+        validation.attend(in, out, slot.sequences());
+        slot.runner().attend(in, slot.sequences(), out, signals);
     }
 
     private void attendSelectedNow(
-            AttentionInputs in, Tensor selected, AttentionOutputs out, @Nullable RunSignals signals) {
-        Sequences sequences = validation.attendSelected(in, selected, out);
-        backend.attendSelected(in, sequences, selected, out, signals);
+            Slot slot, AttentionInputs in, Tensor selected, AttentionOutputs out, @Nullable RunSignals signals) {
+        validation.attendSelected(in, selected, out, slot.sequences());
+        slot.runner().attendSelected(in, slot.sequences(), selected, out, signals);
     }
 
-    /** A run that reports to signals, if there are any. */
+    /** One of the methods above. It is given all that a run needs, instead of capturing it: so a run allocates nothing. */
     @FunctionalInterface
     private interface Operation {
-        void run(@Nullable RunSignals signals);
+        void run(
+                AttentionPlan plan,
+                Slot slot,
+                AttentionInputs in,
+                @Nullable Tensor selected,
+                @Nullable AttentionOutputs out,
+                @Nullable RunSignals signals);
     }
 
-    private void run(@Nullable RunControl control, Operation operation) {
+    private void run(
+            Operation operation,
+            AttentionInputs in,
+            @Nullable Tensor selected,
+            @Nullable AttentionOutputs out,
+            @Nullable RunControl control) {
         enter(control);
         try {
-            operation.run(control == null ? null : control.signals());
+            runEntered(operation, in, selected, out, control);
         } finally {
             exit(control);
         }
     }
 
-    private CompletableFuture<Void> runAsync(@Nullable RunControl control, Operation operation) {
+    private CompletableFuture<Void> runAsync(
+            Operation operation,
+            AttentionInputs in,
+            @Nullable Tensor selected,
+            @Nullable AttentionOutputs out,
+            @Nullable RunControl control) {
         enter(control);
         CompletableFuture<Void> run;
         try {
             run = CompletableFuture.runAsync(
-                    () -> operation.run(control == null ? null : control.signals()), engine.asyncRuns());
+                    () -> runEntered(operation, in, selected, out, control), engine.asyncRuns());
         } catch (RuntimeException | Error e) {
             exit(control);
             throw e;
         }
         return run.whenComplete((nothing, failure) -> exit(control));
+    }
+
+    private void runEntered(
+            Operation operation,
+            AttentionInputs in,
+            @Nullable Tensor selected,
+            @Nullable AttentionOutputs out,
+            @Nullable RunControl control) {
+        Slot slot = runners.take();
+        try {
+            operation.run(this, slot, in, selected, out, control == null ? null : control.signals());
+        } finally {
+            runners.giveBack(slot);
+        }
     }
 
     private void enter(@Nullable RunControl control) {

@@ -1,32 +1,16 @@
 package dev.moba4j.internal;
 
-import dev.moba4j.AttentionInputs;
-import dev.moba4j.AttentionOutputs;
-import dev.moba4j.Tensor;
-import org.jspecify.annotations.Nullable;
-
 /**
- * A backend's plan. Runs get validated tensors, the sequences they hold, and optionally signals; many may be under way
- * at once. The caller sees to it that nothing runs when the plan is closed, and only once.
+ * A backend's plan. The caller sees to it that nothing runs, and that every runner is freed, when the plan is closed, and
+ * only once.
  */
 public interface BackendPlan {
-    /** Bytes of scratch memory that one run uses. */
+    /** Bytes of scratch memory of one runner. */
     long workspaceBytes();
 
-    /** Writes {@code selected}. */
-    void route(AttentionInputs in, Sequences sequences, Tensor selected, @Nullable RunSignals signals);
-
-    /** Routes and attends. */
-    void attend(AttentionInputs in, Sequences sequences, AttentionOutputs out, @Nullable RunSignals signals);
-
-    /** Attends to the given selection; {@code out.selected()} is null. */
-    void attendSelected(
-            AttentionInputs in,
-            Sequences sequences,
-            Tensor selected,
-            AttentionOutputs out,
-            @Nullable RunSignals signals);
+    /** Something that performs runs. Many of them may be at work at once. */
+    Runner newRunner();
 
     /** Releases what the plan holds. */
-    void close();
+    default void close() {}
 }

@@ -1,36 +1,43 @@
 package dev.moba4j.internal;
 
-import org.jspecify.annotations.Nullable;
-
-/** Where each sequence of a run begins, in tokens of the packed batch; the entries of a rank-4 batch follow each other. */
+/**
+ * Where each sequence of a run begins, in tokens of the packed batch; the entries of a rank-4 batch follow each other. Set
+ * anew for each run, so that a run allocates none.
+ */
 public final class Sequences {
-    private final int count;
-    private final long evenQ;
-    private final long evenK;
-    private final long @Nullable [] startsQ;
-    private final long @Nullable [] startsK;
+    private int count;
+    private boolean even;
+    private long evenQ;
+    private long evenK;
+    private long[] startsQ = {};
+    private long[] startsK = {};
 
-    private Sequences(int count, long evenQ, long evenK, long @Nullable [] startsQ, long @Nullable [] startsK) {
+    /** Becomes sequences of the same lengths. */
+    public void setEven(int count, long lengthQ, long lengthK) {
         this.count = count;
-        this.evenQ = evenQ;
-        this.evenK = evenK;
-        this.startsQ = startsQ;
-        this.startsK = startsK;
+        even = true;
+        evenQ = lengthQ;
+        evenK = lengthK;
     }
 
-    /** Sequences of the same lengths. */
-    public static Sequences even(int count, long lengthQ, long lengthK) {
-        return new Sequences(count, lengthQ, lengthK, null, null);
+    /** Becomes sequences by their beginnings: {@link #startsQ} and {@link #startsK} are to be filled. */
+    public void setPacked(int count) {
+        this.count = count;
+        even = false;
+        if (startsQ.length <= count) {
+            startsQ = new long[count + 1];
+            startsK = new long[count + 1];
+        }
     }
 
-    /**
-     * Sequences by their beginnings: two ascending arrays of equal length, one entry more than sequences.
-     *
-     * @param startsQ first query of each sequence, then the total
-     * @param startsK first key of each sequence, then the total
-     */
-    public static Sequences starting(long[] startsQ, long[] startsK) {
-        return new Sequences(startsQ.length - 1, 0, 0, startsQ, startsK);
+    /** First query of each packed sequence, ascending, then the total; longer than that where an earlier run had more. */
+    public long[] startsQ() {
+        return startsQ;
+    }
+
+    /** Like {@link #startsQ}, of the keys. */
+    public long[] startsK() {
+        return startsK;
     }
 
     /** Number of sequences. */
@@ -40,12 +47,12 @@ public final class Sequences {
 
     /** First query of a sequence. */
     public long startQ(int sequence) {
-        return startsQ == null ? sequence * evenQ : startsQ[sequence];
+        return even ? sequence * evenQ : startsQ[sequence];
     }
 
     /** First key of a sequence. */
     public long startK(int sequence) {
-        return startsK == null ? sequence * evenK : startsK[sequence];
+        return even ? sequence * evenK : startsK[sequence];
     }
 
     /** Queries of a sequence. */

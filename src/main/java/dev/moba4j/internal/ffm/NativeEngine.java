@@ -75,12 +75,12 @@ final class NativeEngine implements BackendEngine {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment shapes = moba_merge_shapes.allocate(arena);
             moba_merge_shapes.struct_size(shapes, shapes.byteSize());
-            TensorDescription.fill(moba_merge_shapes.o_a(shapes), operands.oA());
-            TensorDescription.fill(moba_merge_shapes.lse_a(shapes), operands.lseA());
-            TensorDescription.fill(moba_merge_shapes.o_b(shapes), operands.oB());
-            TensorDescription.fill(moba_merge_shapes.lse_b(shapes), operands.lseB());
-            TensorDescription.fill(moba_merge_shapes.o(shapes), operands.o());
-            TensorDescription.fill(moba_merge_shapes.lse(shapes), operands.lse());
+            TensorDescription.fill(TensorDescription.begin(moba_merge_shapes.o_a(shapes)), operands.oA());
+            TensorDescription.fill(TensorDescription.begin(moba_merge_shapes.lse_a(shapes)), operands.lseA());
+            TensorDescription.fill(TensorDescription.begin(moba_merge_shapes.o_b(shapes)), operands.oB());
+            TensorDescription.fill(TensorDescription.begin(moba_merge_shapes.lse_b(shapes)), operands.lseB());
+            TensorDescription.fill(TensorDescription.begin(moba_merge_shapes.o(shapes)), operands.o());
+            TensorDescription.fill(TensorDescription.begin(moba_merge_shapes.lse(shapes)), operands.lse());
             NativeStatus.check(MobaLibrary.moba_merge_states(
                     handle,
                     shapes,

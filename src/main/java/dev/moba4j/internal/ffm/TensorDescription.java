@@ -11,16 +11,21 @@ import org.jspecify.annotations.Nullable;
 final class TensorDescription {
     private TensorDescription() {}
 
-    /** Describes a tensor, or its absence. */
-    static void fill(MemorySegment struct, @Nullable Tensor tensor) {
+    /** Writes what is the same for every tensor into a zeroed struct, which then describes an absent one. */
+    static MemorySegment begin(MemorySegment struct) {
         moba_tensor.struct_size(struct, moba_tensor.sizeof());
+        moba_tensor.device_type(struct, MobaLibrary.MOBA_DEVICE_CPU());
+        return struct;
+    }
+
+    /** Describes a tensor, or its absence, in a struct that {@link #begin} has seen. */
+    static void fill(MemorySegment struct, @Nullable Tensor tensor) {
         if (tensor == null) {
             moba_tensor.ndim(struct, 0);
             return;
         }
         moba_tensor.dtype(struct, code(tensor.dtype()));
         moba_tensor.ndim(struct, tensor.rank());
-        moba_tensor.device_type(struct, MobaLibrary.MOBA_DEVICE_CPU());
         for (int axis = 0; axis < tensor.rank(); axis++) {
             moba_tensor.shape(struct, axis, tensor.dim(axis));
             moba_tensor.stride(struct, axis, tensor.dim(axis) > 1 ? tensor.stride(axis) : 1);

@@ -7,6 +7,7 @@ import dev.moba4j.PlanSpec;
 import dev.moba4j.Tensor;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.RunSignals;
+import dev.moba4j.internal.Runner;
 import dev.moba4j.internal.Sequences;
 import dev.moba4j.internal.TaskPool;
 import dev.moba4j.internal.validation.SelectionValidation;
@@ -14,7 +15,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Runs sequence by sequence and key-value head by key-value head: reads to the heap, computes, writes back. */
-final class ScalarPlan implements BackendPlan {
+final class ScalarPlan implements BackendPlan, Runner {
     private final PlanSpec spec;
     private final AttentionOptions options;
     private final TaskPool pool;
@@ -28,6 +29,11 @@ final class ScalarPlan implements BackendPlan {
     @Override
     public long workspaceBytes() {
         return 0;
+    }
+
+    @Override
+    public Runner newRunner() {
+        return this; // has no scratch memory
     }
 
     @Override
@@ -74,11 +80,6 @@ final class ScalarPlan implements BackendPlan {
             int[][][] chosen = group.readSelected(sequence.queries(selected));
             group.attendTo(chosen, sequence.keys(v), sequence.queries(out.o()), lse);
         });
-    }
-
-    @Override
-    public void close() {
-        // Everything is on the heap.
     }
 
     /** Work on one key-value head of one sequence. */

@@ -47,8 +47,8 @@ public final class RunValidation {
         }
     }
 
-    /** Checks q, k and where their sequences begin. */
-    public Sequences sequences(AttentionInputs in) {
+    /** Checks q, k and where their sequences begin, and notes the latter. */
+    public void sequences(AttentionInputs in, Sequences sequences) {
         if (in == null) {
             throw new IllegalArgumentException("in is null, expected q, k and v");
         }
@@ -56,21 +56,20 @@ public final class RunValidation {
         checkInput("k", in.k(), in.q(), spec.kvHeads(), "kvHeads", spec.headDim(), "headDim");
         requireAtMost("q", tokens(in.q()), spec.maxTokensQ(), "maxTokensQ");
         requireAtMost("k", tokens(in.k()), spec.maxTokensK(), "maxTokensK");
-        return SequencesReader.read(in, spec.maxSequences());
+        SequencesReader.read(in, spec.maxSequences(), sequences);
     }
 
-    /** Checks the arguments of route. */
-    public Sequences route(AttentionInputs in, Tensor selected) {
+    /** Checks the arguments of route, and notes the sequences. */
+    public void route(AttentionInputs in, Tensor selected, Sequences sequences) {
         requireRouting();
-        Sequences sequences = sequences(in);
+        sequences(in, sequences);
         checkSelected(present("selected", selected, "[Tq, H, K']"), in.q());
         checkOutputSelection(selected, sequences);
         requireApart("selected", selected, in);
-        return sequences;
     }
 
-    /** Checks the arguments of attend. */
-    public Sequences attend(AttentionInputs in, AttentionOutputs out) {
+    /** Checks the arguments of attend, and notes the sequences. */
+    public void attend(AttentionInputs in, AttentionOutputs out, Sequences sequences) {
         requireOutputs(out);
         Tensor selected = out.selected();
         if (selected != null) {
@@ -79,7 +78,7 @@ public final class RunValidation {
         if (!options.full()) {
             requireRouting();
         }
-        Sequences sequences = sequences(in);
+        sequences(in, sequences);
         checkValues(in);
         checkAttentionOutputs(in, out);
         if (selected != null) {
@@ -89,17 +88,16 @@ public final class RunValidation {
             requireApart("o", out.o(), "selected", selected);
             requireApart("lse", out.lse(), "selected", selected);
         }
-        return sequences;
     }
 
-    /** Checks the arguments of attendSelected. */
-    public Sequences attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out) {
+    /** Checks the arguments of attendSelected, and notes the sequences. */
+    public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out, Sequences sequences) {
         requireBlocks();
         requireOutputs(out);
         if (out.selected() != null) {
             throw new IllegalArgumentException("out.selected() is given, expected null: the selection is an input");
         }
-        Sequences sequences = sequences(in);
+        sequences(in, sequences);
         checkValues(in);
         checkAttentionOutputs(in, out);
         checkSelected(present("selected", selected, "[Tq, H, K']"), in.q());
@@ -110,7 +108,6 @@ public final class RunValidation {
         }
         requireApart("o", out.o(), "selected", selected);
         requireApart("lse", out.lse(), "selected", selected);
-        return sequences;
     }
 
     private static void requireOutputs(AttentionOutputs out) {

@@ -12,53 +12,61 @@ final class SequencesReader {
 
     private SequencesReader() {}
 
-    /** The sequences of inputs whose q and k have been checked. */
-    static Sequences read(AttentionInputs in, long maxSequences) {
+    /** Notes the sequences of inputs whose q and k have been checked. */
+    static void read(AttentionInputs in, long maxSequences, Sequences sequences) {
         Tensor q = in.q();
         Tensor k = in.k();
         Tensor cuSeqlensQ = in.cuSeqlensQ();
         Tensor cuSeqlensK = in.cuSeqlensK();
-        Sequences sequences;
         if (q.rank() == 4) {
             requireAbsent("cuSeqlensQ", cuSeqlensQ);
             requireAbsent("cuSeqlensK", cuSeqlensK);
-            requireAtMost("q.dim(0) (batch)", q.dim(0), maxSequences);
-            sequences = Sequences.even(Math.toIntExact(q.dim(0)), q.dim(1), k.dim(1));
+            requireAtMost("q", ".dim(0) (batch)", q.dim(0), maxSequences);
+            sequences.setEven(Math.toIntExact(q.dim(0)), q.dim(1), k.dim(1));
         } else if (cuSeqlensQ == null && cuSeqlensK == null) {
-            sequences = Sequences.even(1, q.dim(0), k.dim(0));
+            sequences.setEven(1, q.dim(0), k.dim(0));
         } else {
-            sequences = packed(cuSeqlensQ, cuSeqlensK, q.dim(0), k.dim(0), maxSequences);
+            readPacked(cuSeqlensQ, cuSeqlensK, q.dim(0), k.dim(0), maxSequences, sequences);
         }
         for (int sequence = 0; sequence < sequences.count(); sequence++) {
             requireLength("queries", sequence, sequences.lengthQ(sequence));
             requireLength("keys", sequence, sequences.lengthK(sequence));
         }
-        return sequences;
     }
 
-    private static Sequences packed(
-            @Nullable Tensor cuSeqlensQ, @Nullable Tensor cuSeqlensK, long tokensQ, long tokensK, long maxSequences) {
+    /** One that is absent is like the other. */
+    private static void readPacked(
+            @Nullable Tensor cuSeqlensQ,
+            @Nullable Tensor cuSeqlensK,
+            long tokensQ,
+            long tokensK,
+            long maxSequences,
+            Sequences sequences) {
         if ((cuSeqlensQ == null || cuSeqlensK == null) && tokensQ != tokensK) {
             String missing = cuSeqlensQ == null ? "cuSeqlensQ" : "cuSeqlensK";
             throw new IllegalArgumentException(missing + " is null, expected a tensor [S + 1], since q has " + tokensQ
                     + " tokens and k has " + tokensK);
         }
-        long[] startsQ = cuSeqlensQ == null ? null : starts("cuSeqlensQ", cuSeqlensQ, "q", tokensQ, maxSequences);
-        long[] startsK = cuSeqlensK == null ? null : starts("cuSeqlensK", cuSeqlensK, "k", tokensK, maxSequences);
-        if (startsQ == null) {
-            return Sequences.starting(startsK, startsK);
+        int countQ = cuSeqlensQ == null ? -1 : count("cuSeqlensQ", cuSeqlensQ, maxSequences);
+        int countK = cuSeqlensK == null ? -1 : count("cuSeqlensK", cuSeqlensK, maxSequences);
+        sequences.setPacked(Math.max(countQ, countK));
+        if (cuSeqlensQ != null) {
+            readStarts("cuSeqlensQ", cuSeqlensQ, "q", tokensQ, sequences.startsQ());
         }
-        if (startsK == null) {
-            return Sequences.starting(startsQ, startsQ);
+        if (cuSeqlensK != null) {
+            readStarts("cuSeqlensK", cuSeqlensK, "k", tokensK, sequences.startsK());
         }
-        if (startsQ.length != startsK.length) {
+        if (cuSeqlensQ == null) {
+            System.arraycopy(sequences.startsK(), 0, sequences.startsQ(), 0, countK + 1);
+        } else if (cuSeqlensK == null) {
+            System.arraycopy(sequences.startsQ(), 0, sequences.startsK(), 0, countQ + 1);
+        } else if (countQ != countK) {
             throw new IllegalArgumentException(
-                    "cuSeqlensK.dim(0) is " + startsK.length + ", expected " + startsQ.length + " (cuSeqlensQ.dim(0))");
+                    "cuSeqlensK.dim(0) is " + (countK + 1) + ", expected " + (countQ + 1) + " (cuSeqlensQ.dim(0))");
         }
-        return Sequences.starting(startsQ, startsK);
     }
 
-    private static long[] starts(String argument, Tensor tensor, String of, long tokens, long maxSequences) {
+    private static int count(String argument, Tensor tensor, long maxSequences) {
         TensorRequirements.accessible(argument, tensor);
         if (tensor.dtype() != DType.I32 && tensor.dtype() != DType.I64) {
             throw new IllegalArgumentException(argument + ".dtype() is " + tensor.dtype() + ", expected I32 or I64");
@@ -71,9 +79,13 @@ final class SequencesReader {
             throw new IllegalArgumentException(
                     argument + ".dim(0) is " + tensor.dim(0) + ", expected at least 2 (one sequence)");
         }
-        requireAtMost(argument + ".dim(0) - 1 (sequences)", tensor.dim(0) - 1, maxSequences);
-        long[] starts = new long[Math.toIntExact(tensor.dim(0))];
-        for (int i = 0; i < starts.length; i++) {
+        requireAtMost(argument, ".dim(0) - 1 (sequences)", tensor.dim(0) - 1, maxSequences);
+        return Math.toIntExact(tensor.dim(0) - 1);
+    }
+
+    private static void readStarts(String argument, Tensor tensor, String of, long tokens, long[] starts) {
+        int last = (int) tensor.dim(0) - 1;
+        for (int i = 0; i <= last; i++) {
             starts[i] = tensor.getLong(i);
             if (i == 0 && starts[0] != 0) {
                 throw new IllegalArgumentException(argument + "[0] is " + starts[0] + ", expected 0");
@@ -83,12 +95,10 @@ final class SequencesReader {
                         + argument + "[" + (i - 1) + "] = " + starts[i - 1]);
             }
         }
-        int last = starts.length - 1;
         if (starts[last] != tokens) {
             throw new IllegalArgumentException(argument + "[" + last + "] (the last) is " + starts[last] + ", expected "
                     + tokens + " (tokens of " + of + ")");
         }
-        return starts;
     }
 
     private static void requireAbsent(String argument, @Nullable Tensor tensor) {
@@ -98,10 +108,10 @@ final class SequencesReader {
         }
     }
 
-    private static void requireAtMost(String what, long value, long most) {
+    private static void requireAtMost(String argument, String what, long value, long most) {
         if (value > most) {
             throw new IllegalArgumentException(
-                    what + " is " + value + ", expected at most " + most + " (maxSequences of the plan)");
+                    argument + what + " is " + value + ", expected at most " + most + " (maxSequences of the plan)");
         }
     }
 

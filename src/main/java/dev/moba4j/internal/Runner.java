@@ -1,0 +1,29 @@
+package dev.moba4j.internal;
+
+import dev.moba4j.AttentionInputs;
+import dev.moba4j.AttentionOutputs;
+import dev.moba4j.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Performs runs of a plan, one at a time, with scratch memory of its own that it keeps from run to run. Runs get validated
+ * tensors, the sequences they hold, and optionally signals.
+ */
+public interface Runner {
+    /** Writes {@code selected}. */
+    void route(AttentionInputs in, Sequences sequences, Tensor selected, @Nullable RunSignals signals);
+
+    /** Routes and attends. */
+    void attend(AttentionInputs in, Sequences sequences, AttentionOutputs out, @Nullable RunSignals signals);
+
+    /** Attends to the given selection; {@code out.selected()} is null. */
+    void attendSelected(
+            AttentionInputs in,
+            Sequences sequences,
+            Tensor selected,
+            AttentionOutputs out,
+            @Nullable RunSignals signals);
+
+    /** Releases the scratch memory. */
+    default void free() {}
+}
