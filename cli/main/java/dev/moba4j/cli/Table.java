@@ -3,7 +3,7 @@ package dev.moba4j.cli;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A table of text in box-drawing characters; columns are as wide as they need to be. */
+/** A table of text: in box-drawing characters, columns as wide as they need to be, or as HTML. */
 public final class Table {
     /** Where a column's text stands. */
     public enum Align {
@@ -28,6 +28,24 @@ public final class Table {
         }
         rows.add(List.of(cells));
         return this;
+    }
+
+    /** The table as HTML; words of the cells are not markup. */
+    public String toHtml() {
+        StringBuilder html = new StringBuilder("<table>\n");
+        for (int row = 0; row < rows.size(); row++) {
+            html.append("<tr>");
+            for (int column = 0; column < columns.length; column++) {
+                String tag = row == 0 ? "th" : "td";
+                html.append('<').append(tag).append(columns[column] == Align.RIGHT ? " class=\"number\">" : ">");
+                html.append(Html.text(rows.get(row).get(column)))
+                        .append("</")
+                        .append(tag)
+                        .append('>');
+            }
+            html.append("</tr>\n");
+        }
+        return html.append("</table>\n").toString();
     }
 
     @Override

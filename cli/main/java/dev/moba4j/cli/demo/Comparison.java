@@ -10,7 +10,7 @@ import java.util.List;
  *
  * @param largest absolute difference of any two numbers
  * @param mean absolute difference
- * @param largestAtNeedles of the rows that ask for a needle that is there
+ * @param largestAtNeedles of the rows that ask for a needle that is there; NaN without such rows
  */
 record Comparison(double largest, double mean, double largestAtNeedles) {
 
@@ -28,14 +28,21 @@ record Comparison(double largest, double mean, double largestAtNeedles) {
             largest = Math.max(largest, difference);
             sum += difference;
         }
-        double atNeedles = 0;
-        long row = a.dim(1) * a.dim(2);
-        for (Needle needle : needles) {
-            for (long i = needle.asked() * row; needle.planted() && i < (needle.asked() + 1) * row; i++) {
-                atNeedles = Math.max(atNeedles, difference(a.segment(), b.segment(), i));
-            }
-        }
+        double atNeedles = needles.stream()
+                .filter(needle -> needle.planted() && needle.asked() < a.dim(0))
+                .mapToDouble(needle -> largestInRow(a, b, needle.asked()))
+                .max()
+                .orElse(Double.NaN);
         return new Comparison(largest, sum / a.elementCount(), atNeedles);
+    }
+
+    private static double largestInRow(Tensor a, Tensor b, long token) {
+        long row = a.dim(1) * a.dim(2);
+        double largest = 0;
+        for (long i = token * row; i < (token + 1) * row; i++) {
+            largest = Math.max(largest, difference(a.segment(), b.segment(), i));
+        }
+        return largest;
     }
 
     private static double difference(MemorySegment a, MemorySegment b, long index) {

@@ -3,7 +3,6 @@ package dev.moba4j.cli.demo;
 import dev.moba4j.Engine;
 import dev.moba4j.cli.BadInputException;
 import dev.moba4j.cli.EngineChoice;
-import dev.moba4j.cli.OutputPaths;
 import dev.moba4j.cli.ProgramVersion;
 import dev.moba4j.cli.WholeNumber;
 import java.io.IOException;
@@ -23,14 +22,15 @@ import picocli.CommandLine.Option;
         versionProvider = ProgramVersion.class,
         sortOptions = false,
         description =
-                "Plants needles in a long context, lets MoBA and full attention look for them, compares values and"
-                        + " times, and writes pictures into ./demo-output/.")
+                "Plants needles in a long context, lets MoBA and full attention look for them over growing lengths,"
+                        + " compares values, times and memory, native code and Java, and writes a page with pictures"
+                        + " into ./demo-output/.")
 public final class DemoCommand implements Callable<Integer> {
     private static final Path FOLDER = Path.of("demo-output");
     private static final int FEWEST_TOKENS = 4096;
     private static final int MOST_TOKENS = 1 << 24;
-    private static final int TOP_K = 3;
-    private static final int REPETITIONS = 3;
+    /** Blocks that a query reads. */
+    static final int TOP_K = 3;
 
     @Option(
             names = "--tokens",
@@ -54,15 +54,14 @@ public final class DemoCommand implements Callable<Integer> {
                 Arena arena = Arena.ofShared()) {
             Haystack haystack = new Haystack(arena, length);
             System.out.println(DemoReport.setting(haystack, engine.info()));
-            Trial moba = Trial.moba(engine, arena, haystack, TOP_K, REPETITIONS, quiet);
-            Trial ownBlock = Trial.moba(engine, arena, haystack, 1, 0, quiet);
-            Trial full = Trial.full(engine, arena, haystack, quiet);
-            DemoReport report = new DemoReport(haystack, moba, ownBlock, full);
-            OutputPaths.write(FOLDER.resolve("selection-map.png"), report.selectionMap());
-            OutputPaths.write(FOLDER.resolve("timing.png"), TimingChart.png(List.of(full, moba)));
-            System.out.print(report.text());
-            System.out.println(
-                    "pictures: " + FOLDER.resolve("selection-map.png") + ", " + FOLDER.resolve("timing.png"));
+            Contestant moba = new Contestant(engine, arena, haystack, quiet);
+            Contestant full = new Contestant(engine, arena, haystack, quiet);
+            try (JavaSide java = JavaSide.beside(engine)) {
+                List<Step> steps = new Growth(haystack, moba, full, java.contestant(arena, haystack, quiet)).run(TOP_K);
+                Trial ownBlock = new Contestant(engine, arena, haystack, quiet).moba(length, 1, 0);
+                DemoReport report = new DemoReport(haystack, engine.info(), steps, ownBlock);
+                new DemoOutput(report, java.absence()).print(System.out).write(FOLDER);
+            }
         }
         return 0;
     }

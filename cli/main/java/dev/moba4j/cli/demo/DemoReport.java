@@ -6,29 +6,32 @@ import dev.moba4j.cli.Sequences;
 import dev.moba4j.cli.Table;
 import dev.moba4j.cli.Table.Align;
 import dev.moba4j.cli.picture.SelectionMap;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * What the demo found, as text and as a picture.
+ * What the demo found, as tables and as the pictures that belong to single results.
  *
- * @param moba the trial whose needles are looked at one by one
- * @param ownBlock MoBA without a choice: top-k 1
- * @param full attention to every key
+ * @param engine that of all trials but those of {@link Step#java}
+ * @param steps the last over the whole haystack
+ * @param ownBlock MoBA without a choice over the whole haystack: top-k 1
  */
-record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
+record DemoReport(Haystack haystack, EngineInfo engine, List<Step> steps, Trial ownBlock) {
+    private static final double MEBI = 1 << 20;
 
-    /** What is about to be tried, and where; ends with a line feed. */
+    /** What is about to be tried, and where; two lines. */
     static String setting(Haystack haystack, EngineInfo engine) {
         return format(
                 """
                 %,d tokens, %d query heads on %d key-value heads, D = %d, fp32; blocks of %d tokens
                 %s: %s %s, %d threads; %s
                 """,
-                haystack.inputs().q().dim(0),
+                haystack.tokens(),
                 Haystack.HEADS,
                 Haystack.KV_HEADS,
                 Haystack.HEAD_DIM,
@@ -40,12 +43,8 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
                 Machine.java());
     }
 
-    /** What was found; ends with a line feed. */
-    String text() {
-        return String.join("\n", needles(), trials(), differences());
-    }
-
-    private String needles() {
+    /** Which blocks the needles' queries read, and what came back. */
+    Table needles() {
         Table table = new Table(
                         Align.LEFT,
                         Align.RIGHT,
@@ -58,7 +57,7 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
                         Align.LEFT)
                 .row("needle", "planted", "block", "asked", "head 0 read", "found by", "cosine", "error", "came back");
         for (Needle needle : haystack.needles()) {
-            Retrieval found = Retrieval.of(haystack, needle, moba.o());
+            Retrieval found = Retrieval.of(haystack, needle, moba().o());
             table.row(
                     needle.name(),
                     needle.planted() ? format("%,d", needle.token()) : "nowhere",
@@ -70,50 +69,173 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
                     format("%.1e", found.error()),
                     found.cameBack() ? "yes" : needle.planted() ? "NO" : "rightly no");
         }
-        return "Needles, " + moba.name() + ": the token asked looks for a value planted at a token long before\n"
-                + table;
+        return table;
     }
 
-    private String trials() {
+    /** What each way of attending read and returned, over the whole haystack. */
+    Table ways() {
         Table table = new Table(Align.LEFT, Align.RIGHT, Align.RIGHT, Align.RIGHT, Align.RIGHT, Align.RIGHT)
                 .row("attention", "time", "routing alone", "keys read", "GFLOP/s", "needles back");
-        for (Trial trial : List.of(full, moba, ownBlock)) {
-            table.row(
-                    trial.name(),
-                    format("%,.1f ms", trial.milliseconds()),
-                    trial.selection() == null ? "-" : format("%,.1f ms", trial.routeMilliseconds()),
-                    format("%.1f %%", 100.0 * trial.pairs() / full.pairs()),
-                    format("%.1f", trial.gflops()),
-                    format("%d of %d", cameBack(trial), planted().size()));
+        addWay(table, "full attention", longest().full());
+        addWay(table, "MoBA, top-k " + DemoCommand.TOP_K, moba());
+        addWay(table, "MoBA, top-k 1", ownBlock);
+        return table;
+    }
+
+    private void addWay(Table table, String name, @Nullable Trial trial) {
+        if (trial == null) {
+            table.row(name, "not run", "-", "100.0 %", "-", "-");
+            return;
         }
-        return "Time: top-k 1 reads the query's own block alone, so it cannot find anything\n" + table;
+        table.row(
+                name,
+                time(trial),
+                trial.selection() == null ? "-" : format("%,.1f ms", trial.routeMilliseconds()),
+                format("%.1f %%", 100.0 * trial.pairs() / allPairs()),
+                format("%.1f", trial.gflops()),
+                format("%d of %d", cameBack(trial), planted().size()));
     }
 
-    private String differences() {
-        Comparison apart = Comparison.of(moba.o(), full.o(), haystack.needles());
-        return format(
-                """
-                speedup of %s over full attention: %.1fx
-                largest difference from full attention: %.1e at the needles' queries, %.2f anywhere (mean %.3f)
-                """,
-                moba.name(),
-                full.milliseconds() / moba.milliseconds(),
-                apart.largestAtNeedles(),
-                apart.largest(),
-                apart.mean());
+    /** Time of each contestant over growing lengths. */
+    Table times() {
+        List<String> heading = cells("tokens", "full attention", mobaName(), "times faster");
+        Table table = table(heading, cells("MoBA, vector", "speed of native"));
+        for (Step step : steps) {
+            Trial full = step.full();
+            Trial java = step.java();
+            addRow(
+                    table,
+                    cells(
+                            format("%,d", step.tokens()),
+                            full == null ? "not run" : time(full),
+                            time(step.moba()),
+                            full == null
+                                    ? "-"
+                                    : format(
+                                            "%.1f",
+                                            full.milliseconds() / step.moba().milliseconds())),
+                    java == null
+                            ? cells()
+                            : cells(
+                                    time(java),
+                                    format("%.0f %%", 100 * step.moba().milliseconds() / java.milliseconds())));
+        }
+        return table;
     }
 
-    /** A map of the blocks that were read, with a ring where a query should read its needle's block. */
+    /** Memory that each contestant needs beside inputs and output. */
+    Table memory() {
+        List<String> heading = cells("tokens", "q, k, v and o", "a matrix of scores", "full attention", mobaName());
+        Table table = table(heading, cells("MoBA, vector"));
+        for (Step step : steps) {
+            addRow(
+                    table,
+                    cells(
+                            format("%,d", step.tokens()),
+                            mebibytes(step.tokens()
+                                    * (2.0 * Haystack.HEADS + 2 * Haystack.KV_HEADS)
+                                    * Haystack.HEAD_DIM
+                                    * Float.BYTES),
+                            mebibytes((double) step.tokens() * step.tokens() * Haystack.HEADS * Float.BYTES),
+                            step.full() == null
+                                    ? "not run"
+                                    : mebibytes(step.full().workspaceBytes()),
+                            mebibytes(step.moba().workspaceBytes())),
+                    step.java() == null ? cells() : cells(mebibytes(step.java().workspaceBytes())));
+        }
+        return table;
+    }
+
+    /** How far the outputs are apart. */
+    Table differences() {
+        List<String> heading = cells("tokens", "MoBA from full: at the needles", "largest anywhere", "mean");
+        Table table = table(heading, cells("MoBA vector from native: largest"));
+        for (Step step : steps) {
+            Comparison full = step.fromFull();
+            Comparison java = step.javaFromMoba();
+            addRow(
+                    table,
+                    cells(
+                            format("%,d", step.tokens()),
+                            full == null || Double.isNaN(full.largestAtNeedles())
+                                    ? "-"
+                                    : format("%.1e", full.largestAtNeedles()),
+                            full == null ? "-" : format("%.2f", full.largest()),
+                            full == null ? "-" : format("%.3f", full.mean())),
+                    java == null ? cells() : cells(format("%.1e", java.largest())));
+        }
+        return table;
+    }
+
+    private static List<String> cells(String... cells) {
+        return List.of(cells);
+    }
+
+    /** A table of numbers; the columns about the backend vector only where it took part. */
+    private Table table(List<String> heading, List<String> headingOfJava) {
+        List<String> all = new ArrayList<>(heading);
+        if (longest().java() != null) {
+            all.addAll(headingOfJava);
+        }
+        Align[] columns = new Align[all.size()];
+        Arrays.fill(columns, Align.RIGHT);
+        return new Table(columns).row(all.toArray(String[]::new));
+    }
+
+    private static void addRow(Table table, List<String> cells, List<String> cellsOfJava) {
+        List<String> all = new ArrayList<>(cells);
+        all.addAll(cellsOfJava);
+        table.row(all.toArray(String[]::new));
+    }
+
+    /** The longest context that both ways of attending did. */
+    Step longestWithFull() {
+        return steps.stream().filter(step -> step.full() != null).toList().getLast();
+    }
+
+    /** How many times faster MoBA is there. */
+    double speedup() {
+        Step step = longestWithFull();
+        return step.full().milliseconds() / step.moba().milliseconds();
+    }
+
+    /** A map of the blocks that head 0 read, with a ring where a query should read its needle's block: a PNG file's bytes. */
     byte[] selectionMap() {
         List<SelectionMap.Mark> marks = planted().stream()
                 .map(needle -> new SelectionMap.Mark(needle.asked(), needle.block(Haystack.BLOCK_SIZE), needle.name()))
                 .toList();
         return SelectionMap.png(
-                moba.requireSelection().tensor(), Sequences.of(haystack.inputs()), Haystack.BLOCK_SIZE, marks);
+                moba().requireSelection().tensor(), 0, Sequences.of(haystack.inputs()), Haystack.BLOCK_SIZE, marks);
     }
 
-    private List<Needle> planted() {
+    /** Share of all visible keys that MoBA read over the whole haystack. */
+    double shareRead() {
+        return (double) moba().pairs() / allPairs();
+    }
+
+    /** Needles whose value MoBA brought back. */
+    long needlesBack() {
+        return cameBack(moba());
+    }
+
+    List<Needle> planted() {
         return haystack.needles().stream().filter(Needle::planted).toList();
+    }
+
+    private Step longest() {
+        return steps.getLast();
+    }
+
+    private Trial moba() {
+        return longest().moba();
+    }
+
+    private String mobaName() {
+        return "MoBA, " + engine.backend();
+    }
+
+    private long allPairs() {
+        return (long) haystack.tokens() * (haystack.tokens() + 1L) / 2 * Haystack.HEADS;
     }
 
     private long cameBack(Trial trial) {
@@ -123,7 +245,7 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
     }
 
     private String blocksOfHead0(Needle needle) {
-        return Arrays.stream(moba.requireSelection().blocks(needle.asked(), 0))
+        return Arrays.stream(moba().requireSelection().blocks(needle.asked(), 0))
                 .mapToObj(Long::toString)
                 .collect(Collectors.joining(" "));
     }
@@ -132,8 +254,16 @@ record DemoReport(Haystack haystack, Trial moba, Trial ownBlock, Trial full) {
     private long finders(Needle needle) {
         return IntStream.range(0, Haystack.HEADS)
                 .filter(head ->
-                        moba.requireSelection().contains(needle.asked(), head, needle.block(Haystack.BLOCK_SIZE)))
+                        moba().requireSelection().contains(needle.asked(), head, needle.block(Haystack.BLOCK_SIZE)))
                 .count();
+    }
+
+    private static String time(Trial trial) {
+        return format("%,.1f ms", trial.milliseconds());
+    }
+
+    private static String mebibytes(double bytes) {
+        return format("%,.1f MiB", bytes / MEBI);
     }
 
     private static String format(String template, Object... values) {

@@ -130,6 +130,17 @@ final class Haystack {
         return Objects.requireNonNull(inputs.v());
     }
 
+    /** q, k and v of the first {@code count} tokens. */
+    AttentionInputs prefix(int count) {
+        return AttentionInputs.of(
+                inputs.q().slice(0, 0, count), inputs.k().slice(0, 0, count), values().slice(0, 0, count));
+    }
+
+    /** Length of the context. */
+    int tokens() {
+        return tokens;
+    }
+
     /** q, k and v. */
     AttentionInputs inputs() {
         return inputs;

@@ -59,6 +59,17 @@ public final class SelectionMap {
         return png.toByteArray();
     }
 
+    /**
+     * Draws the map of one head.
+     *
+     * @param selected contiguous {@code [Tq, H, K']} I32
+     * @param marks drawn as rings
+     * @return a PNG file's bytes
+     */
+    public static byte[] png(Tensor selected, long head, Sequences sequences, long blockSize, List<Mark> marks) {
+        return Png.of(panel(selected, head, sequences, blockSize, marks));
+    }
+
     private static LongStream drawnHeads(long heads) {
         long panels = Math.min(heads, MAX_PANELS);
         return LongStream.range(0, panels).map(panel -> panels == 1 ? 0 : panel * (heads - 1) / (panels - 1));
