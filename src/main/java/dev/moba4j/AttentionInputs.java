@@ -7,6 +7,8 @@ import org.jspecify.annotations.Nullable;
  * without {@code cuSeqlens}; other layouts (head-major) are a matter of {@link Tensor#permute}. q, k and v share one
  * dtype of F32, F16 and BF16; their channel axis, the last, has stride 1, every other stride is free.
  *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="inputs"}
+ *
  * @param q queries {@code [Tq, H, D]} or {@code [S, Tq, H, D]}
  * @param k keys {@code [Tk, G, D]} or {@code [S, Tk, G, D]}
  * @param v values {@code [Tk, G, Dv]} or {@code [S, Tk, G, Dv]}; null where only routing is asked for

@@ -6,6 +6,8 @@ import java.util.OptionalDouble;
  * What is computed (paper, section 2). Immutable; made by {@link #moba}, {@link #fullAttention} or {@link #selected} and
  * changed by the {@code with} methods. An unset softmax scale stands for {@code 1 / sqrt(D)}.
  *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="options"}
+ *
  * @param full attention to every key instead of the selected blocks; the fields about blocks are then 0 or their defaults
  * @param blockSize B, tokens per block; any positive value works, multiples of 64 are fast; 0 when {@code full}
  * @param topK K, blocks per query, the query's own block included (paper, footnote 3); 0 when {@code full}, or for plans

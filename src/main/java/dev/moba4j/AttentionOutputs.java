@@ -7,6 +7,8 @@ import org.jspecify.annotations.Nullable;
  * memory. Strides are free but for the channel axis of o, which has stride 1. With inputs of rank 4 each has the same
  * leading axis.
  *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="outputs"}
+ *
  * @param o attention output {@code [Tq, H, Dv]}, dtype of q
  * @param lse natural logarithm of the softmax denominators {@code [Tq, H]} F32, for {@link Engine#mergeStates}; or null
  * @param selected the selection {@code [Tq, H, K']} I32, {@code K'} = {@link AttentionPlan#selectionWidth}; or null

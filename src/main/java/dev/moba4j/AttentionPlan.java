@@ -18,11 +18,13 @@ import org.jspecify.annotations.Nullable;
  * not fit; {@link IllegalStateException} if a tensor's arena is closed; {@link EngineClosedException} if the plan or its
  * engine is closed; {@link RunCancelledException} if its control was cancelled; {@link MobaOutOfMemoryException} if
  * scratch memory cannot be had. Closing an arena whose tensors a run of the native backend uses throws in the closing
- * thread; plain Java cannot hold an arena open, so a run of the scalar backend throws instead.
+ * thread; plain Java cannot hold an arena open, so a run of the other backends throws instead.
  *
  * <p>The asynchronous forms hold plan and engine open until they end, and report what a run throws through the future.
  * Their tensors must be accessible to other threads: not of a confined arena. Cancelling the future does not stop the
  * run; {@link RunControl#cancel()} does.
+ *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="plan"}
  */
 public final class AttentionPlan implements AutoCloseable {
     private final Engine engine;

@@ -1,6 +1,10 @@
 package dev.moba4j;
 
-/** The backend asked for does not work on this machine; the message lists everything that was tried. */
+/**
+ * The backend asked for does not work on this machine; the message lists everything that was tried.
+ *
+ * {@snippet class="dev.moba4j.snippets.ExceptionSnippetTest" region="unavailable"}
+ */
 public class BackendUnavailableException extends MobaException {
     private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,10 @@
 package dev.moba4j;
 
-/** Element type of a {@link Tensor}. */
+/**
+ * Element type of a {@link Tensor}.
+ *
+ * {@snippet class="dev.moba4j.snippets.TensorSnippetTest" region="dtype"}
+ */
 public enum DType {
     /** IEEE 754 binary32. */
     F32(4, true),

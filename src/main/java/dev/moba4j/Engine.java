@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Runs block the calling thread, and a virtual thread's carrier with it; the asynchronous forms of
  * {@link AttentionPlan} run on threads of the engine.
+ *
+ * {@snippet class="dev.moba4j.snippets.EngineSnippetTest" region="attend"}
  */
 public final class Engine implements AutoCloseable {
     private static final System.Logger LOGGER = System.getLogger(Engine.class.getName());

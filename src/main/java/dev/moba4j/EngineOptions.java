@@ -5,6 +5,8 @@ import java.util.List;
 /**
  * How an engine is made. Immutable.
  *
+ * {@snippet class="dev.moba4j.snippets.EngineSnippetTest" region="options"}
+ *
  * @param backend "auto" (the first that works of native, vector and scalar), or one of these by name
  * @param threads threads that work on one run, the calling thread included; 0 for every processor this process may use.
  *     Results do not depend on it.

@@ -1,6 +1,10 @@
 package dev.moba4j;
 
-/** What this library throws for reasons other than a wrong argument. */
+/**
+ * What this library throws for reasons other than a wrong argument.
+ *
+ * {@snippet class="dev.moba4j.snippets.ExceptionSnippetTest" region="moba"}
+ */
 public class MobaException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

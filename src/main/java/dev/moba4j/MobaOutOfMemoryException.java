@@ -1,6 +1,10 @@
 package dev.moba4j;
 
-/** Off-heap memory for an engine, a plan or its workspace could not be had. */
+/**
+ * Off-heap memory for an engine, a plan or its workspace could not be had.
+ *
+ * {@snippet class="dev.moba4j.snippets.ExceptionSnippetTest" region="memory"}
+ */
 public class MobaOutOfMemoryException extends MobaException {
     private static final long serialVersionUID = 1L;
 

@@ -5,6 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What stays the same from run to run, and the largest sizes a run may have. Immutable.
  *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="spec"}
+ *
  * @param dtype of q, k, v and o: F32, F16 or BF16
  * @param heads H, query heads, 1 to 2^20
  * @param kvHeads G, key-value heads; {@code H % G == 0}, query head {@code h} reads key-value head {@code h / (H / G)}

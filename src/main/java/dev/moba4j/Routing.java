@@ -1,6 +1,10 @@
 package dev.moba4j;
 
-/** Who chooses the blocks (paper, section 2.2). */
+/**
+ * Who chooses the blocks (paper, section 2.2).
+ *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="routing"}
+ */
 public enum Routing {
     /** Each query head for itself, as in the paper. */
     PER_HEAD,

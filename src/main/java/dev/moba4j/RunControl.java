@@ -8,6 +8,8 @@ import java.lang.foreign.Arena;
  * Progress counter and cancel flag of one run, readable and settable from any thread while it runs. Made for one run: a
  * cancelled control cancels every run it is given to. Closing it during its run throws {@link IllegalStateException};
  * so does every use of a closed one.
+ *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="control"}
  */
 public final class RunControl implements AutoCloseable {
     private final RunSignals signals = new RunSignals(Arena.ofAuto());

@@ -4,6 +4,8 @@ package dev.moba4j;
  * The blocks that each query attends to, as a value: a view of a {@code selected} tensor. Block {@code j} of a sequence
  * holds its keys {@code j B} to {@code (j + 1) B - 1}.
  *
+ * {@snippet class="dev.moba4j.snippets.AttentionSnippetTest" region="selection"}
+ *
  * @param tensor {@code [Tq, H, K']} or {@code [S, Tq, H, K']} I32: ascending block indices within the sequence, padded with
  *     -1 at the end
  * @param blockSize B, tokens per block

@@ -16,6 +16,8 @@ import java.util.Arrays;
  * threads that the arena allows. Views of views share the memory; only the methods whose comments say so copy.
  *
  * <p>Sizes are 64-bit throughout: a tensor may be larger than 2 GiB.
+ *
+ * {@snippet class="dev.moba4j.snippets.TensorSnippetTest" region="tensor"}
  */
 public final class Tensor {
     /** Most axes of a tensor. */

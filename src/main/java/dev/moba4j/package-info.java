@@ -9,6 +9,8 @@
  * <p>Nothing is null unless its declaration says {@code @Nullable}. Wrong arguments are answered by an
  * {@link java.lang.IllegalArgumentException} whose sentence names the argument, what it was and what was expected; nothing
  * has been computed then. Everything else that this library throws extends {@link dev.moba4j.MobaException}.
+ *
+ * {@snippet class="dev.moba4j.snippets.EngineSnippetTest" region="attend"}
  */
 @NullMarked
 package dev.moba4j;

@@ -18,6 +18,8 @@ import java.util.regex.Pattern;
 /**
  * Arrays in NumPy's format (versions 1 to 3): C order, little-endian, float32, float16, int32 or int64. Files over 2 GiB are
  * fine. Source: {@code numpy.lib.format}.
+ *
+ * {@snippet class="dev.moba4j.snippets.FileSnippetTest" region="npy"}
  */
 public final class NpyFile {
     private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * while it is open. Thread-safe.
  *
  * <p>Needs the optional dependency {@code com.fasterxml.jackson.core:jackson-core}.
+ *
+ * {@snippet class="dev.moba4j.snippets.FileSnippetTest" region="read"}
  */
 public final class SafetensorsFile implements AutoCloseable {
     private static final ValueLayout.OfLong LITTLE_ENDIAN_LONG =

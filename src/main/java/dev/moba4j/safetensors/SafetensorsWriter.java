@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * nothing behind. Files over 2 GiB are fine. The writer is for one thread at a time; the tensors are for any.
  *
  * <p>Needs the optional dependency {@code com.fasterxml.jackson.core:jackson-core}.
+ *
+ * {@snippet class="dev.moba4j.snippets.FileSnippetTest" region="write"}
  */
 public final class SafetensorsWriter implements AutoCloseable {
     private final Path target;
