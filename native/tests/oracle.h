@@ -1,6 +1,6 @@
 // The operator of moba.h once more, slowly: fp64, one formula after the other, nothing shared with
 // the library. Tensors are packed and contiguous here; how they lie in memory is the business of
-// run_case.h.
+// tensor_memory.h.
 #ifndef MOBA_TESTS_ORACLE_H_
 #define MOBA_TESTS_ORACLE_H_
 
