@@ -11,15 +11,18 @@ import java.nio.file.PathMatcher;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What the documents point to is there: links, headings, paths, names of files and of test classes. */
+/** What the documents point to is there: links, headings, paths, and the names of what stands in the sources. */
 class DocumentationTest {
     private static final Path ROOT =
             Path.of(System.getProperty("moba4j.root")).toAbsolutePath().normalize();
@@ -32,11 +35,19 @@ class DocumentationTest {
     private static final Pattern DRAWN_TEXT = Pattern.compile(">([^<]+)</text>");
 
     private static final Pattern PATH = Pattern.compile("[\\w.*-]+(/[\\w.*-]+)*/?");
-    private static final Pattern SOURCE_FILE = Pattern.compile(".*\\.(java|cpp|h|c|md|xml|txt|svg|map)");
-    private static final Pattern TEST_CLASS = Pattern.compile("[A-Z]\\w*Test");
+    private static final Pattern SOURCE = Pattern.compile(".*(\\.(java|cpp|h|c|xml|txt|map)|/moba)");
+    private static final Pattern DOCUMENT = Pattern.compile(".*\\.(md|svg)");
+    private static final Pattern QUALIFIED_NAME = Pattern.compile("\\w+((\\.|::)\\w+)*(\\(\\))?");
+    /** AttentionPlan, attendAsync, moba_attend, MOBA_BUSY; not the B, jB and exp2 of formulae. */
+    private static final Pattern NAME = Pattern.compile("\\b([A-Za-z][a-z]\\w*[A-Z]\\w*|(moba|MOBA)_\\w+)");
+
+    private static final Pattern WORD = Pattern.compile("\\w+");
 
     /** Files and folders of the repository, relative to its root. */
     private static final List<Path> PATHS = new ArrayList<>();
+
+    /** Words of the sources. */
+    private static final Set<String> WORDS = new HashSet<>();
 
     @BeforeAll
     static void list() throws IOException {
@@ -51,8 +62,11 @@ class DocumentationTest {
             }
 
             @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
                 PATHS.add(ROOT.relativize(file));
+                if (SOURCE.matcher(file.toString()).matches()) {
+                    WORD.matcher(Files.readString(file)).results().forEach(word -> WORDS.add(word.group()));
+                }
                 return FileVisitResult.CONTINUE;
             }
         });
@@ -62,7 +76,7 @@ class DocumentationTest {
         try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
             return Stream.concat(
                     Stream.of(ROOT.resolve("README.md"), ROOT.resolve("CONTRIBUTING.md")),
-                    docs.filter(file -> file.toString().matches(".*\\.(md|svg)")).sorted().toList().stream());
+                    docs.filter(file -> DOCUMENT.matcher(file.toString()).matches()).sorted().toList().stream());
         }
     }
 
@@ -96,9 +110,10 @@ class DocumentationTest {
 
     /** False for what looks like a part of the repository and is none. */
     private static boolean exists(String name) {
-        if (TEST_CLASS.matcher(name).matches()) {
-            return isThere("**/" + name + ".java");
-        }
+        return isPathOrNone(name) && isNameOrNone(name);
+    }
+
+    private static boolean isPathOrNone(String name) {
         if (!PATH.matcher(name).matches()) {
             return true;
         }
@@ -112,7 +127,13 @@ class DocumentationTest {
         if (below) {
             return isThere(path.toString());
         }
-        return !SOURCE_FILE.matcher(name).matches() || isThere(path.toString()) || isThere("**/" + path);
+        boolean file = SOURCE.matcher(name).matches() || DOCUMENT.matcher(name).matches();
+        return !file || isThere(path.toString()) || isThere("**/" + path);
+    }
+
+    private static boolean isNameOrNone(String name) {
+        return !QUALIFIED_NAME.matcher(name).matches()
+                || NAME.matcher(name).results().map(MatchResult::group).allMatch(WORDS::contains);
     }
 
     private static boolean isThere(String glob) {
