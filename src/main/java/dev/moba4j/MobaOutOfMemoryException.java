@@ -1,7 +1,7 @@
 package dev.moba4j;
 
 /**
- * Off-heap memory for an engine, a plan or its workspace could not be had.
+ * Memory for an engine, a plan or its workspace could not be had.
  *
  * {@snippet class="dev.moba4j.snippets.ExceptionSnippetTest" region="memory"}
  */
