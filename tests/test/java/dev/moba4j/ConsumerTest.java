@@ -72,7 +72,7 @@ class ConsumerTest {
                 Files.delete(old);
             }
         }
-        String output = ChildProcess.output(
+        ChildProcess.output(
                 List.of(
                         System.getProperty("moba4j.maven"),
                         "--batch-mode",
@@ -84,7 +84,6 @@ class ConsumerTest {
                         "--file=" + PROJECT,
                         "process-classes"),
                 Map.of("JAVA_HOME", System.getProperty("java.home")));
-        assertThat(output).doesNotContain("[WARNING]"); // that a pom is invalid is no more than that
     }
 
     @Test
