@@ -3,12 +3,12 @@ package dev.moba4j;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -107,24 +107,17 @@ class LibraryLoadingTest {
 
     private String probeWithoutNatives(List<String> flags) throws Exception {
         List<String> path = Arrays.stream(System.getProperty("java.class.path").split(":"))
-                .filter(entry -> !entry.contains("moba4j-native") && !entry.contains("native-resources"))
+                .filter(entry -> !entry.contains("moba4j-native"))
                 .toList();
         return fork(String.join(":", path), flags);
     }
 
     private String fork(String classPath, List<String> flags) throws Exception {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                classPath));
+        List<String> command = new ArrayList<>(
+                List.of(ChildProcess.jdk("java"), "--enable-native-access=ALL-UNNAMED", "-cp", classPath));
         command.addAll(flags);
         command.add(Probe.class.getName());
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        builder.environment().put("XDG_CACHE_HOME", directory.resolve("cache").toString());
-        Process process = builder.start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(output).isZero();
-        return output;
+        return ChildProcess.output(
+                command, Map.of("XDG_CACHE_HOME", directory.resolve("cache").toString()));
     }
 }

@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
             AttendCommand.class,
             RouteCommand.class,
             InfoCommand.class,
+            InstallCommand.class,
             TestCommand.class,
             GenerateCompletion.class
         },

@@ -9,7 +9,7 @@ final class JsonAbsent {
     static MobaException exception(NoClassDefFoundError cause) {
         return new MobaException(
                 "jackson-core is absent, expected com.fasterxml.jackson.core:jackson-core, which safetensors files need,"
-                        + " on the class path or as a module",
+                        + " on the class path, or on the module path with --add-modules com.fasterxml.jackson.core",
                 cause);
     }
 }

@@ -289,7 +289,7 @@ class BadUsageTest {
         assertRefused(moba(directory, "atend", "--full"), "atend");
         Result none = moba(directory);
         assertThat(none.status()).as("%s", none).isEqualTo(2);
-        assertThat(none.err()).contains("attend", "route", "info", "demo", "test");
+        assertThat(none.err()).contains("attend", "route", "info", "demo", "install", "test");
         assertThat(none.out()).isEmpty();
     }
 

@@ -32,15 +32,15 @@ final class PackagedLibrary {
         Path create(String hash) throws IOException;
     }
 
-    /** The resource for this platform, or null and a line more in {@code failures}. */
+    /** The resource for this platform, or null and what is to be done about it first in {@code failures}. */
     static @Nullable PackagedLibrary find(List<String> failures) {
         String resource = "dev/moba4j/native/" + Platform.classifier() + "/" + Platform.LIBRARY_FILE;
         try (InputStream stream = PackagedLibrary.class.getClassLoader().getResourceAsStream(resource)) {
             if (stream != null) {
                 return new PackagedLibrary(stream.readAllBytes());
             }
-            failures.add("packaged resource: no " + resource
-                    + " on the class path or in a resolved module (--add-modules dev.moba4j.natives)");
+            failures.add("packaged resource: no " + resource + " on the class path or in a module");
+            failures.addFirst(Platform.nativeJarAbsent());
         } catch (IOException e) {
             failures.add("packaged resource: " + resource + ": " + e.getMessage());
         }

@@ -1,10 +1,18 @@
 package dev.moba4j.internal.ffm;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.Set;
 
 /** Names of this machine's platform, as the native jars use them. */
 final class Platform {
     static final String LIBRARY_FILE = System.mapLibraryName("moba");
+
+    /** The platforms that there are native jars for. */
+    private static final Set<String> PACKAGED = Set.of("linux-aarch_64", "linux-x86_64");
 
     private Platform() {}
 
@@ -18,5 +26,22 @@ final class Platform {
                     default -> System.getProperty("os.arch");
                 };
         return os + "-" + arch;
+    }
+
+    /** Says which dependency is missing, or that this platform has none. */
+    static String nativeJarAbsent() {
+        if (!PACKAGED.contains(classifier())) {
+            return "there is no native jar for " + classifier();
+        }
+        return "the dependency " + coordinates() + ":" + classifier() + " is missing";
+    }
+
+    /** Group, artifact and version of the native jars that go with this library. */
+    private static String coordinates() {
+        try (InputStream stream = Platform.class.getResourceAsStream("native-jar.coordinates")) {
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 }
