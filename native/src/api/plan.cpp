@@ -142,7 +142,7 @@ int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, mob
   const double scale = config.options.softmax_scale != 0
                            ? config.options.softmax_scale
                            : 1.0 / std::sqrt(static_cast<double>(config.head_dim));
-  const cpu::PlanShape shape = {
+  const core::PlanShape shape = {
       .dtype = static_cast<core::DType>(config.dtype),
       .num_heads = config.num_heads,
       .num_kv_heads = config.num_kv_heads,

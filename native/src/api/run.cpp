@@ -21,11 +21,11 @@ struct Workspace {
 };
 
 // K' of an exported selection.
-int64_t SelectionWidth(const cpu::PlanShape& shape, int64_t most_blocks) {
+int64_t SelectionWidth(const core::PlanShape& shape, int64_t most_blocks) {
   return std::max<int64_t>(1, std::min(shape.options.top_k, most_blocks));
 }
 
-int32_t CheckRoutes(const cpu::PlanShape& shape, const char* function) {
+int32_t CheckRoutes(const core::PlanShape& shape, const char* function) {
   if (shape.block_size == 0) {
     return Fail(MOBA_INVALID_ARGUMENT,
                 "plan is for full attention, expected block-sparse attention for %s", function);
@@ -36,7 +36,7 @@ int32_t CheckRoutes(const cpu::PlanShape& shape, const char* function) {
   return MOBA_OK;
 }
 
-int32_t CheckOperation(const cpu::PlanShape& shape, const Arguments& arguments,
+int32_t CheckOperation(const core::PlanShape& shape, const Arguments& arguments,
                        const moba_run_shapes& shapes) {
   switch (arguments.operation) {
     case Operation::kRoute:
@@ -54,7 +54,7 @@ int32_t CheckOperation(const cpu::PlanShape& shape, const Arguments& arguments,
   return MOBA_OK;
 }
 
-int32_t CheckSelectionWidth(const cpu::PlanShape& shape, Operation operation, int64_t width,
+int32_t CheckSelectionWidth(const core::PlanShape& shape, Operation operation, int64_t width,
                             int64_t most_blocks) {
   if (operation == Operation::kAttendSelected) {
     if (width >= 1 && width <= shape.max_selected) return MOBA_OK;
@@ -134,7 +134,7 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
   const cpu::Plan& cpu_plan = plan->plan;
-  const cpu::PlanShape& shape = cpu_plan.shape;
+  const core::PlanShape& shape = cpu_plan.shape;
   if (const int32_t status = CheckOperation(shape, arguments, shapes)) return status;
   if (const int32_t status = CheckWorkspace(*plan, workspace)) return status;
   if (const int32_t status = CheckControl(progress, cancel)) return status;
@@ -202,7 +202,7 @@ int32_t Width(const moba_plan* plan, const moba_run_shapes* input, const Argumen
   if (!in_plan) return Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
-  const cpu::PlanShape& shape = plan->plan.shape;
+  const core::PlanShape& shape = plan->plan.shape;
   if (const int32_t status = CheckRoutes(shape, "moba_selection_width")) return status;
   Sequences sequences;
   if (const int32_t status = ReadRunShapes(shape, shapes, arguments, sequences)) return status;

@@ -14,7 +14,7 @@ int32_t CheckMaximum(const char* what, int64_t value, int64_t most) {
               static_cast<LongLong>(value), what, static_cast<LongLong>(most));
 }
 
-int32_t ReadQueryAndKey(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadQueryAndKey(const core::PlanShape& shape, const moba_run_shapes& shapes,
                         const Arguments& arguments, Role role, Tensors& tensors) {
   const auto dtype = static_cast<int32_t>(shape.dtype);
   const bool batched = shapes.q.ndim == 4;
@@ -35,7 +35,7 @@ int32_t ReadQueryAndKey(const cpu::PlanShape& shape, const moba_run_shapes& shap
   return CheckMaximum("key tokens (of k)", tensors.k.batch * tensors.k.tokens, shape.max_tokens_k);
 }
 
-int32_t ReadAttentionTensors(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadAttentionTensors(const core::PlanShape& shape, const moba_run_shapes& shapes,
                              const Arguments& arguments, Tensors& tensors) {
   const auto dtype = static_cast<int32_t>(shape.dtype);
   const bool batched = shapes.q.ndim == 4;
@@ -56,7 +56,7 @@ int32_t ReadAttentionTensors(const cpu::PlanShape& shape, const moba_run_shapes&
                     shapes.lse, arguments.lse, tensors.lse);
 }
 
-int32_t ReadSelectionTensor(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadSelectionTensor(const core::PlanShape& shape, const moba_run_shapes& shapes,
                             const Arguments& arguments, Tensors& tensors) {
   if (shapes.selected.ndim == 0 && arguments.operation == Operation::kAttend) return MOBA_OK;
   const bool given = arguments.operation == Operation::kAttendSelected;
@@ -95,7 +95,7 @@ Tensor Lengths(const char* name, const moba_tensor& tensor, const void* data) {
                     tensor.shape[0] * ElementSize(tensor.dtype));
 }
 
-int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadSequences(const core::PlanShape& shape, const moba_run_shapes& shapes,
                       const Arguments& arguments, const Tensors& tensors, Sequences& sequences) {
   if (const int32_t status = Sequences::Read(
           tensors.q, tensors.k, shapes.q.ndim == 4, shapes.cu_seqlens_q, arguments.cu_seqlens_q,
@@ -107,7 +107,7 @@ int32_t ReadSequences(const cpu::PlanShape& shape, const moba_run_shapes& shapes
 
 }  // namespace
 
-int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadRun(const core::PlanShape& shape, const moba_run_shapes& shapes,
                 const Arguments& arguments, const Tensor& workspace, const Tensor& progress,
                 Tensors& tensors, Sequences& sequences) {
   if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kInput, tensors)) {
@@ -128,7 +128,7 @@ int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
                       workspace, progress);
 }
 
-int32_t ReadRunShapes(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadRunShapes(const core::PlanShape& shape, const moba_run_shapes& shapes,
                       const Arguments& arguments, Sequences& sequences) {
   Tensors tensors;
   if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kShapeOnly, tensors)) {

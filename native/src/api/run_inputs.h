@@ -4,7 +4,7 @@
 
 #include "api/sequences.h"
 #include "api/tensors.h"
-#include "cpu/plan.h"
+#include "core/plan_shape.h"
 
 namespace moba::api {
 
@@ -29,12 +29,12 @@ struct Tensors {
 
 // All tensors of the operation, apart from each other, the workspace and progress; the sizes
 // against the plan's maxima.
-int32_t ReadRun(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadRun(const core::PlanShape& shape, const moba_run_shapes& shapes,
                 const Arguments& arguments, const Tensor& workspace, const Tensor& progress,
                 Tensors& tensors, Sequences& sequences);
 
 // The same for the shapes of q and k alone; no data but cu_seqlens is looked at.
-int32_t ReadRunShapes(const cpu::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadRunShapes(const core::PlanShape& shape, const moba_run_shapes& shapes,
                       const Arguments& arguments, Sequences& sequences);
 
 }  // namespace moba::api

@@ -19,7 +19,7 @@ constexpr int64_t kMostWindowEntries = int64_t{1} << 22;
 constexpr int64_t kTasksPerThread = 6;
 
 // Rows of a window. Larger ones fill the panels of sparse blocks better, but leave fewer tasks.
-int64_t WindowRows(const PlanShape& shape, int64_t most_blocks, int64_t width, int num_threads,
+int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t width, int num_threads,
                    int64_t wave_heads, int64_t panel_rows) {
   int64_t rows = kDenseWindowRows;
   int64_t least = 2 * panel_rows;
@@ -38,7 +38,7 @@ int64_t WindowRows(const PlanShape& shape, int64_t most_blocks, int64_t width, i
 
 }  // namespace
 
-Plan::Plan(const PlanShape& plan_shape, const Kernels& plan_kernels, int threads)
+Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int threads)
     : shape(plan_shape), kernels(&plan_kernels), num_threads(threads) {
   const int64_t tile = kernels->key_tile;
   const int64_t tokens = shape.max_tokens_k;

@@ -8,25 +8,11 @@
 #include <cstdint>
 
 #include "core/carver.h"
+#include "core/plan_shape.h"
 #include "core/problem.h"
 #include "cpu/kernels.h"
 
 namespace moba::cpu {
-
-// What a plan is made from; validated by the caller.
-struct PlanShape {
-  core::DType dtype;
-  int64_t num_heads;
-  int64_t num_kv_heads;
-  int64_t head_dim;
-  int64_t head_dim_v;
-  int64_t max_tokens_q;
-  int64_t max_tokens_k;
-  int64_t max_sequences;
-  int64_t max_selected;
-  int64_t block_size;  // 0: full attention
-  core::Options options;
-};
 
 // Packed keys, values and centroids of one wave.
 struct PackedBuffers {
@@ -48,9 +34,9 @@ struct ThreadScratch {
 };
 
 struct Plan {
-  Plan(const PlanShape& shape, const Kernels& kernels, int num_threads);
+  Plan(const core::PlanShape& shape, const Kernels& kernels, int num_threads);
 
-  PlanShape shape;
+  core::PlanShape shape;
   const Kernels* kernels;
   int num_threads;
 
