@@ -27,6 +27,7 @@ const testing::Environment* const kDestroySharedEngines =
 }  // namespace
 
 std::vector<int32_t> AvailableTargets() {
+  if (std::getenv("MOBA_CUDA_LIBRARY") != nullptr) return {kCudaTarget};
   std::vector<int32_t> targets;
   for (int32_t i = 0; i < moba_backend_count(); ++i) {
     moba_backend_info info = {};
@@ -51,6 +52,8 @@ std::string TargetName(int32_t target) {
       return "avx512";
     case MOBA_CPU_NEON:
       return "neon";
+    case kCudaTarget:
+      return "cuda";
   }
   return "target" + std::to_string(target);
 }
@@ -69,9 +72,9 @@ bool Reduced() {
 OwnedEngine::OwnedEngine(int32_t target, int32_t threads) {
   moba_engine_options options = {};
   options.struct_size = sizeof options;
-  options.backend = MOBA_BACKEND_CPU;
-  options.cpu_target = target;
-  options.num_threads = threads;
+  options.backend = target == kCudaTarget ? MOBA_BACKEND_CUDA : MOBA_BACKEND_CPU;
+  options.cpu_target = target == kCudaTarget ? MOBA_CPU_AUTO : target;
+  options.num_threads = target == kCudaTarget ? 0 : threads;
   if (moba_engine_create(&options, &engine_) != MOBA_OK) {
     throw std::runtime_error(std::string("moba_engine_create: ") + moba_last_error());
   }

@@ -10,7 +10,11 @@
 
 namespace moba_test {
 
-// Instruction sets of the CPU backend that build and processor offer.
+// Stands for the CUDA backend where otherwise an instruction set of the CPU backend is named.
+inline constexpr int32_t kCudaTarget = 100;
+
+// Instruction sets of the CPU backend that build and processor offer; or, when the environment
+// names a library of the CUDA backend (MOBA_CUDA_LIBRARY), that backend alone.
 std::vector<int32_t> AvailableTargets();
 
 // "baseline", "avx2", ..: part of test names.

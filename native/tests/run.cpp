@@ -88,6 +88,7 @@ void* Address(const std::optional<TensorMemory>& memory, bool from_lowest) {
 Outcome Execute(const moba_engine* engine, const Problem& problem, Operation operation,
                 const RunOptions& options, const Selection* imported) {
   Call call(problem, operation, options, imported);
+  call.PlaceOn(engine);
   OwnedPlan plan(engine, call.config);
   call.MakeWorkspace(plan, options.workspace_fill);
   const int32_t status = call.Run(plan.get());
@@ -241,6 +242,18 @@ Call::Call(const Problem& problem, Operation operation, const RunOptions& option
   config.max_sequences = std::max<int64_t>(1, sequences) + options.spare;
   config.max_selected = imported == nullptr ? 0 : imported->width + options.spare;
   config.options = problem.options;
+}
+
+void Call::PlaceOn(const moba_engine* engine) {
+  moba_engine_info info = {};
+  info.struct_size = sizeof info;
+  EXPECT_EQ(moba_engine_get_info(engine, &info), MOBA_OK) << moba_last_error();
+  if (info.backend != MOBA_BACKEND_CUDA) return;
+  for (moba_tensor* tensor :
+       {&shapes.q, &shapes.k, &shapes.v, &shapes.o, &shapes.lse, &shapes.selected}) {
+    tensor->device_type = MOBA_DEVICE_CUDA;
+    tensor->device_id = info.device_id;
+  }
 }
 
 void Call::MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill) {

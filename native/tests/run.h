@@ -55,6 +55,8 @@ struct Call {
   Call(const Problem& problem, Operation operation, const RunOptions& options,
        const Selection* imported = nullptr);
 
+  // Describes the tensors as memory of the engine's device.
+  void PlaceOn(const moba_engine* engine);
   // Gives the call a workspace as large as the plan asks for.
   void MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill = 0xff);
   int32_t Run(const moba_plan* plan) { return Run(plan, &shapes); }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <thread>
 
+#include "api/cuda_library.h"
 #include "api/processor.h"
 #include "api/versioned.h"
 
@@ -12,6 +13,7 @@ namespace moba::api {
 namespace {
 
 constexpr int32_t kMostThreads = 1024;
+constexpr size_t kDeviceText = sizeof moba_engine_info::device;
 
 int UsableProcessors() {
   cpu_set_t set;
@@ -37,15 +39,34 @@ int32_t ChooseTarget(int32_t wanted, cpu::Target& target) {
   return MOBA_OK;
 }
 
+int32_t CreateOnDevice(const moba_engine_options& options, moba_engine** result) {
+  const CudaLibrary& cuda = Cuda();
+  if (cuda.backend == nullptr) {
+    return Fail(MOBA_UNSUPPORTED, "options.backend is MOBA_BACKEND_CUDA: %s", cuda.absence.c_str());
+  }
+  if (options.cpu_target != MOBA_CPU_AUTO || options.num_threads != 0) {
+    return Fail(MOBA_INVALID_ARGUMENT,
+                "options.cpu_target and options.num_threads are %d and %d, expected 0 for CUDA",
+                options.cpu_target, options.num_threads);
+  }
+  char text[kDeviceText];
+  if (!cuda.backend->describe(options.device_id, text, sizeof text)) {
+    return Fail(MOBA_UNSUPPORTED, "options.device_id is %d: %s", options.device_id, text);
+  }
+  auto engine = std::make_shared<Engine>();
+  engine->device = cuda.backend;
+  engine->ordinal = options.device_id;
+  *result = new moba_engine{std::move(engine)};
+  return MOBA_OK;
+}
+
 int32_t CreateEngine(const moba_engine_options* input, moba_engine** result) {
   moba_engine_options options;
   if (const int32_t status = ReadStruct("options", input, options)) return status;
   if (result == nullptr) {
     return Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected where to put the handle");
   }
-  if (options.backend == MOBA_BACKEND_CUDA) {
-    return Fail(MOBA_UNSUPPORTED, "options.backend is MOBA_BACKEND_CUDA: %s", kWhyNoCuda);
-  }
+  if (options.backend == MOBA_BACKEND_CUDA) return CreateOnDevice(options, result);
   if (options.backend != MOBA_BACKEND_CPU) {
     return Fail(MOBA_INVALID_ARGUMENT, "options.backend is %d, expected a moba_backend",
                 options.backend);
@@ -96,6 +117,13 @@ int32_t moba_engine_get_info(const moba_engine* engine, moba_engine_info* info) 
     return moba::api::Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
   }
   moba_engine_info value = {};
+  if (state.device != nullptr) {
+    value.backend = MOBA_BACKEND_CUDA;
+    value.device_id = state.ordinal;
+    std::strncpy(value.name, "cuda", sizeof value.name - 1);
+    state.device->describe(state.ordinal, value.device, sizeof value.device);
+    return moba::api::WriteStruct("info", value, info);
+  }
   value.backend = MOBA_BACKEND_CPU;
   value.cpu_target = static_cast<int32_t>(state.target);
   value.num_threads = state.pool->num_threads();

@@ -2,19 +2,24 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "api/gate.h"
+#include "core/device_backend.h"
 #include "cpu/plan.h"
 #include "cpu/thread_pool.h"
 #include "moba/moba.h"
 
 namespace moba::api {
 
-// Shared by the engine handle and the plans made from it; the threads end when the engine does.
+// Shared by the engine handle and the plans made from it; the threads end when the engine does. Has
+// either a device, or kernels, target and pool of the CPU.
 struct Engine {
   Gate gate;
-  const cpu::Kernels* kernels;
-  cpu::Target target;
+  const core::DeviceBackend* device = nullptr;
+  int32_t ordinal = 0;
+  const cpu::Kernels* kernels = nullptr;
+  cpu::Target target = cpu::Target::kAuto;
   std::unique_ptr<cpu::ThreadPool> pool;
 };
 
@@ -27,6 +32,7 @@ struct moba_engine {
 struct moba_plan {
   std::shared_ptr<moba::api::Engine> engine;
   moba::api::Gate gate;
-  moba::cpu::Plan plan;
+  moba::core::PlanShape shape;
+  std::optional<moba::cpu::Plan> cpu_plan;  // none on a device
   int64_t workspace_bytes;
 };

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "api/cuda_library.h"
 #include "api/processor.h"
 #include "api/versioned.h"
 
@@ -26,7 +27,12 @@ moba_backend_info Describe(const Entry& entry) {
   info.cpu_target = static_cast<int32_t>(entry.target);
   if (entry.backend == MOBA_BACKEND_CUDA) {
     std::snprintf(info.name, sizeof info.name, "cuda");
-    std::snprintf(info.detail, sizeof info.detail, "%s", moba::api::kWhyNoCuda);
+    const moba::api::CudaLibrary& cuda = moba::api::Cuda();
+    if (cuda.backend == nullptr) {
+      std::snprintf(info.detail, sizeof info.detail, "%s", cuda.absence.c_str());
+    } else {
+      info.available = cuda.backend->describe(0, info.detail, sizeof info.detail);
+    }
     return info;
   }
   std::snprintf(info.name, sizeof info.name, "%s", moba::api::TargetName(entry.target));
@@ -60,7 +66,8 @@ int32_t moba_backend_get(int32_t index, moba_backend_info* info) {
     return moba::api::Fail(MOBA_INVALID_ARGUMENT, "index is %d, expected 0 to %d", index,
                            moba_backend_count() - 1);
   }
-  return moba::api::WriteStruct("info", Describe(kEntries[index]), info);
+  return moba::api::Guarded(
+      [&] { return moba::api::WriteStruct("info", Describe(kEntries[index]), info); });
 }
 
 }  // extern "C"

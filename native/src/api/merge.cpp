@@ -89,6 +89,10 @@ int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const P
   Engine& engine = *handle->engine;
   const GatePass in_engine(engine.gate);
   if (!in_engine) return Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
+  if (engine.device != nullptr) {
+    return Fail(MOBA_UNSUPPORTED,
+                "the CUDA backend merges no states, expected an engine of the CPU");
+  }
   moba_merge_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
   if (const int32_t status = CheckLike(shapes.o_a)) return status;

@@ -160,8 +160,16 @@ int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, mob
                   .local_blocks = std::min(config.options.local_blocks, kPlenty),
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
+  if (state.device != nullptr) {
+    *result = new moba_plan{engine->engine,
+                            {},
+                            shape,
+                            std::nullopt,
+                            state.device->workspace_bytes(state.ordinal, shape)};
+    return MOBA_OK;
+  }
   const cpu::Plan plan(shape, *state.kernels, state.pool->num_threads());
-  *result = new moba_plan{engine->engine, {}, plan, plan.WorkspaceBytes()};
+  *result = new moba_plan{engine->engine, {}, shape, plan, plan.WorkspaceBytes()};
   return MOBA_OK;
 }
 

@@ -7,8 +7,6 @@
 
 namespace moba::api {
 
-inline constexpr char kWhyNoCuda[] = "this build of libmoba has no CUDA backend";
-
 cpu::Target BestTarget();
 const char* TargetName(cpu::Target target);
 // nullptr when the target can be used.

@@ -71,7 +71,7 @@ int32_t CheckSelectionWidth(const core::PlanShape& shape, Operation operation, i
 }
 
 int32_t CheckWorkspace(const moba_plan& plan, const Workspace& workspace) {
-  if (workspace.stream != nullptr) {
+  if (workspace.stream != nullptr && plan.engine->device == nullptr) {
     return Fail(MOBA_INVALID_ARGUMENT, "stream is not NULL, expected NULL on the CPU");
   }
   if (workspace.data == nullptr && plan.workspace_bytes > 0) {
@@ -121,6 +121,53 @@ int32_t ReadSequences(const Sequences& sequences, int64_t block_size, core::Sequ
   return MOBA_OK;
 }
 
+int32_t Cancelled() { return Fail(MOBA_CANCELLED, "the run was stopped by its cancel flag"); }
+
+Device DeviceOf(const Engine& engine) {
+  if (engine.device == nullptr) return {};
+  return {MOBA_DEVICE_CUDA, engine.ordinal};
+}
+
+// Reads the sequences one after the other, from memory that may have changed since it was checked.
+struct SequenceReader {
+  const Sequences* sequences;
+  core::Sequence previous;
+  int32_t status = MOBA_OK;
+
+  static bool Next(void* reader, int64_t index, core::Sequence* sequence) {
+    auto& self = *static_cast<SequenceReader*>(reader);
+    self.status = self.sequences->Next(index, index == 0 ? nullptr : &self.previous, *sequence);
+    self.previous = *sequence;
+    return self.status == MOBA_OK;
+  }
+};
+
+// The run is one unit of work, done when it is enqueued.
+int32_t RunOnDevice(const moba_plan& plan, const core::Problem& problem, const Sequences& sequences,
+                    const Workspace& workspace, const core::Control& control) {
+  const Engine& engine = *plan.engine;
+  control.Begin(1);
+  if (control.Cancelled()) return Cancelled();
+  SequenceReader reader = {&sequences, {}};
+  const core::SequenceSource source = {sequences.size(), &reader, &SequenceReader::Next};
+  char text[256];
+  const core::DeviceStatus status =
+      engine.device->run(engine.ordinal, plan.shape, problem, source, workspace.data,
+                         workspace.stream, text, sizeof text);
+  switch (status) {
+    case core::DeviceStatus::kOk:
+      control.Advance(1);
+      return MOBA_OK;
+    case core::DeviceStatus::kInvalidSequences:
+      return reader.status;  // the sentence is there
+    case core::DeviceStatus::kOutOfMemory:
+      return Fail(MOBA_OUT_OF_MEMORY, "%s", text);
+    case core::DeviceStatus::kFailed:
+      break;
+  }
+  return Fail(MOBA_INTERNAL, "%s", text);
+}
+
 int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments& arguments,
             const Workspace& workspace, int64_t* progress, const int32_t* cancel) {
   if (plan == nullptr) return Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan");
@@ -133,21 +180,22 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
   }
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
-  const cpu::Plan& cpu_plan = plan->plan;
-  const core::PlanShape& shape = cpu_plan.shape;
+  const Engine& engine = *plan->engine;
+  const core::PlanShape& shape = plan->shape;
   if (const int32_t status = CheckOperation(shape, arguments, shapes)) return status;
   if (const int32_t status = CheckWorkspace(*plan, workspace)) return status;
   if (const int32_t status = CheckControl(progress, cancel)) return status;
   Tensors tensors;
   Sequences sequences;
-  if (const int32_t status = ReadRun(
-          shape, shapes, arguments, Contiguous("workspace", workspace.data, plan->workspace_bytes),
-          Contiguous("progress", progress, 2 * sizeof *progress), tensors, sequences)) {
+  if (const int32_t status =
+          ReadRun(shape, DeviceOf(engine), shapes, arguments,
+                  Contiguous("workspace", workspace.data, plan->workspace_bytes),
+                  Contiguous("progress", progress, 2 * sizeof *progress), tensors, sequences)) {
     return status;
   }
 
   core::Carver carver(workspace.data);
-  core::Sequence* table = cpu_plan.CarveSequences(carver);
+  core::Sequence* const table = plan->cpu_plan ? plan->cpu_plan->CarveSequences(carver) : nullptr;
   int64_t most_blocks = 0;
   if (const int32_t status = ReadSequences(sequences, shape.block_size, table, most_blocks)) {
     return status;
@@ -178,16 +226,19 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
       .sequences = table,
       .num_sequences = sequences.size(),
   };
-  cpu::ThreadPool& pool = *plan->engine->pool;
   const core::Control control(progress, cancel);
+  if (engine.device != nullptr) {
+    return RunOnDevice(*plan, problem, sequences, workspace, control);
+  }
+  cpu::ThreadPool& pool = *engine.pool;
   if (given) {
     if (const int32_t status =
             CheckSelection(problem, shapes.q.ndim == 4, shape.block_size, table, pool, control)) {
       return status;
     }
   }
-  if (!cpu::Run(cpu_plan, problem, table, pool, workspace.data, control)) {
-    return Fail(MOBA_CANCELLED, "the run was stopped by its cancel flag");
+  if (!cpu::Run(*plan->cpu_plan, problem, table, pool, workspace.data, control)) {
+    return Cancelled();
   }
   return MOBA_OK;
 }
@@ -202,10 +253,12 @@ int32_t Width(const moba_plan* plan, const moba_run_shapes* input, const Argumen
   if (!in_plan) return Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
-  const core::PlanShape& shape = plan->plan.shape;
+  const core::PlanShape& shape = plan->shape;
   if (const int32_t status = CheckRoutes(shape, "moba_selection_width")) return status;
   Sequences sequences;
-  if (const int32_t status = ReadRunShapes(shape, shapes, arguments, sequences)) return status;
+  if (const int32_t status =
+          ReadRunShapes(shape, DeviceOf(*plan->engine), shapes, arguments, sequences))
+    return status;
   int64_t most_blocks = 0;
   if (const int32_t status = ReadSequences(sequences, shape.block_size, nullptr, most_blocks)) {
     return status;

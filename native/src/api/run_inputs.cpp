@@ -14,17 +14,18 @@ int32_t CheckMaximum(const char* what, int64_t value, int64_t most) {
               static_cast<LongLong>(value), what, static_cast<LongLong>(most));
 }
 
-int32_t ReadQueryAndKey(const core::PlanShape& shape, const moba_run_shapes& shapes,
-                        const Arguments& arguments, Role role, Tensors& tensors) {
+int32_t ReadQueryAndKey(const core::PlanShape& shape, const Device& device,
+                        const moba_run_shapes& shapes, const Arguments& arguments, Role role,
+                        Tensors& tensors) {
   const auto dtype = static_cast<int32_t>(shape.dtype);
   const bool batched = shapes.q.ndim == 4;
   if (const int32_t status =
-          ReadTensor({"q", role, dtype, batched, -1, -1, shape.num_heads, shape.head_dim}, shapes.q,
-                     arguments.q, tensors.q)) {
+          ReadTensor({"q", role, dtype, batched, -1, -1, shape.num_heads, shape.head_dim, device},
+                     shapes.q, arguments.q, tensors.q)) {
     return status;
   }
   if (const int32_t status = ReadTensor({"k", role, dtype, batched, batched ? tensors.q.batch : -1,
-                                         -1, shape.num_kv_heads, shape.head_dim},
+                                         -1, shape.num_kv_heads, shape.head_dim, device},
                                         shapes.k, arguments.k, tensors.k)) {
     return status;
   }
@@ -35,35 +36,38 @@ int32_t ReadQueryAndKey(const core::PlanShape& shape, const moba_run_shapes& sha
   return CheckMaximum("key tokens (of k)", tensors.k.batch * tensors.k.tokens, shape.max_tokens_k);
 }
 
-int32_t ReadAttentionTensors(const core::PlanShape& shape, const moba_run_shapes& shapes,
-                             const Arguments& arguments, Tensors& tensors) {
+int32_t ReadAttentionTensors(const core::PlanShape& shape, const Device& device,
+                             const moba_run_shapes& shapes, const Arguments& arguments,
+                             Tensors& tensors) {
   const auto dtype = static_cast<int32_t>(shape.dtype);
   const bool batched = shapes.q.ndim == 4;
   const int64_t batch = batched ? tensors.q.batch : -1;
   const int64_t tokens = tensors.q.tokens;
   if (const int32_t status = ReadTensor({"v", Role::kInput, dtype, batched, batch, tensors.k.tokens,
-                                         shape.num_kv_heads, shape.head_dim_v},
+                                         shape.num_kv_heads, shape.head_dim_v, device},
                                         shapes.v, arguments.v, tensors.v)) {
     return status;
   }
-  if (const int32_t status = ReadTensor(
-          {"o", Role::kOutput, dtype, batched, batch, tokens, shape.num_heads, shape.head_dim_v},
-          shapes.o, arguments.o, tensors.o)) {
+  if (const int32_t status = ReadTensor({"o", Role::kOutput, dtype, batched, batch, tokens,
+                                         shape.num_heads, shape.head_dim_v, device},
+                                        shapes.o, arguments.o, tensors.o)) {
     return status;
   }
   if (shapes.lse.ndim == 0) return MOBA_OK;
-  return ReadTensor({"lse", Role::kOutput, MOBA_F32, batched, batch, tokens, shape.num_heads, 0},
-                    shapes.lse, arguments.lse, tensors.lse);
+  return ReadTensor(
+      {"lse", Role::kOutput, MOBA_F32, batched, batch, tokens, shape.num_heads, 0, device},
+      shapes.lse, arguments.lse, tensors.lse);
 }
 
-int32_t ReadSelectionTensor(const core::PlanShape& shape, const moba_run_shapes& shapes,
-                            const Arguments& arguments, Tensors& tensors) {
+int32_t ReadSelectionTensor(const core::PlanShape& shape, const Device& device,
+                            const moba_run_shapes& shapes, const Arguments& arguments,
+                            Tensors& tensors) {
   if (shapes.selected.ndim == 0 && arguments.operation == Operation::kAttend) return MOBA_OK;
   const bool given = arguments.operation == Operation::kAttendSelected;
   const bool batched = shapes.q.ndim == 4;
   const void* data = given ? arguments.selected_in : arguments.selected_out;
   return ReadTensor({"selected", given ? Role::kInput : Role::kOutput, MOBA_I32, batched,
-                     batched ? tensors.q.batch : -1, tensors.q.tokens, shape.num_heads, -1},
+                     batched ? tensors.q.batch : -1, tensors.q.tokens, shape.num_heads, -1, device},
                     shapes.selected, data, tensors.selected);
 }
 
@@ -107,18 +111,20 @@ int32_t ReadSequences(const core::PlanShape& shape, const moba_run_shapes& shape
 
 }  // namespace
 
-int32_t ReadRun(const core::PlanShape& shape, const moba_run_shapes& shapes,
+int32_t ReadRun(const core::PlanShape& shape, const Device& device, const moba_run_shapes& shapes,
                 const Arguments& arguments, const Tensor& workspace, const Tensor& progress,
                 Tensors& tensors, Sequences& sequences) {
-  if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kInput, tensors)) {
+  if (const int32_t status =
+          ReadQueryAndKey(shape, device, shapes, arguments, Role::kInput, tensors)) {
     return status;
   }
   if (arguments.operation != Operation::kRoute) {
-    if (const int32_t status = ReadAttentionTensors(shape, shapes, arguments, tensors)) {
+    if (const int32_t status = ReadAttentionTensors(shape, device, shapes, arguments, tensors)) {
       return status;
     }
   }
-  if (const int32_t status = ReadSelectionTensor(shape, shapes, arguments, tensors)) return status;
+  if (const int32_t status = ReadSelectionTensor(shape, device, shapes, arguments, tensors))
+    return status;
   if (const int32_t status = ReadSequences(shape, shapes, arguments, tensors, sequences)) {
     return status;
   }
@@ -128,10 +134,12 @@ int32_t ReadRun(const core::PlanShape& shape, const moba_run_shapes& shapes,
                       workspace, progress);
 }
 
-int32_t ReadRunShapes(const core::PlanShape& shape, const moba_run_shapes& shapes,
-                      const Arguments& arguments, Sequences& sequences) {
+int32_t ReadRunShapes(const core::PlanShape& shape, const Device& device,
+                      const moba_run_shapes& shapes, const Arguments& arguments,
+                      Sequences& sequences) {
   Tensors tensors;
-  if (const int32_t status = ReadQueryAndKey(shape, shapes, arguments, Role::kShapeOnly, tensors)) {
+  if (const int32_t status =
+          ReadQueryAndKey(shape, device, shapes, arguments, Role::kShapeOnly, tensors)) {
     return status;
   }
   return ReadSequences(shape, shapes, arguments, tensors, sequences);

@@ -27,14 +27,15 @@ struct Tensors {
   Tensor q, k, v, o, lse, selected;
 };
 
-// All tensors of the operation, apart from each other, the workspace and progress; the sizes
-// against the plan's maxima.
-int32_t ReadRun(const core::PlanShape& shape, const moba_run_shapes& shapes,
+// All tensors of the operation, on the device (cu_seqlens on the CPU), apart from each other, the
+// workspace and progress; the sizes against the plan's maxima.
+int32_t ReadRun(const core::PlanShape& shape, const Device& device, const moba_run_shapes& shapes,
                 const Arguments& arguments, const Tensor& workspace, const Tensor& progress,
                 Tensors& tensors, Sequences& sequences);
 
 // The same for the shapes of q and k alone; no data but cu_seqlens is looked at.
-int32_t ReadRunShapes(const core::PlanShape& shape, const moba_run_shapes& shapes,
-                      const Arguments& arguments, Sequences& sequences);
+int32_t ReadRunShapes(const core::PlanShape& shape, const Device& device,
+                      const moba_run_shapes& shapes, const Arguments& arguments,
+                      Sequences& sequences);
 
 }  // namespace moba::api

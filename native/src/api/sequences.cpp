@@ -8,7 +8,7 @@ namespace {
 using LongLong = long long;
 
 int32_t CheckOffsets(const char* name, const moba_tensor& tensor, const void* data) {
-  if (const int32_t status = CheckPlacement(name, tensor)) return status;
+  if (const int32_t status = CheckPlacement(name, tensor, Device{})) return status;
   if (tensor.dtype != MOBA_I32 && tensor.dtype != MOBA_I64) {
     return Fail(MOBA_INVALID_ARGUMENT, "%s.dtype is %s (%d), expected I32 or I64", name,
                 DTypeName(tensor.dtype), tensor.dtype);

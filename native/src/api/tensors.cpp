@@ -111,15 +111,16 @@ const char* DTypeName(int32_t dtype) {
   }
 }
 
-int32_t CheckPlacement(const char* name, const moba_tensor& tensor) {
+int32_t CheckPlacement(const char* name, const moba_tensor& tensor, const Device& device) {
   if (tensor.struct_size != static_cast<int64_t>(sizeof(moba_tensor))) {
     return Fail(MOBA_INVALID_ARGUMENT, "%s.struct_size is %lld, expected %zu", name,
                 static_cast<LongLong>(tensor.struct_size), sizeof(moba_tensor));
   }
-  if (tensor.device_type != MOBA_DEVICE_CPU || tensor.device_id != 0) {
-    return Fail(MOBA_INVALID_ARGUMENT,
-                "%s is on device (type %d, id %d), expected the CPU (type %d, id 0)", name,
-                tensor.device_type, tensor.device_id, MOBA_DEVICE_CPU);
+  if (tensor.device_type != device.type || tensor.device_id != device.id) {
+    return Fail(
+        MOBA_INVALID_ARGUMENT, "%s is on device (type %d, id %d), expected the %s (type %d, id %d)",
+        name, tensor.device_type, tensor.device_id,
+        device.type == MOBA_DEVICE_CPU ? "CPU" : "engine's CUDA device", device.type, device.id);
   }
   return MOBA_OK;
 }
@@ -150,7 +151,7 @@ int32_t ReadTensor(const Expected& expected, const moba_tensor& tensor, const vo
     return Fail(MOBA_INVALID_ARGUMENT, "%s.dtype is %s (%d), expected %s", name,
                 DTypeName(tensor.dtype), tensor.dtype, DTypeName(expected.dtype));
   }
-  if (const int32_t status = CheckPlacement(name, tensor)) return status;
+  if (const int32_t status = CheckPlacement(name, tensor, expected.device)) return status;
   const int32_t first = expected.batched ? 1 : 0;
   const int32_t ndim = first + (expected.channels == 0 ? 2 : 3);
   if (tensor.ndim != ndim) {

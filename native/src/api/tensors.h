@@ -11,6 +11,12 @@ namespace moba::api {
 // What is done with a tensor: outputs must not overlap, and of a shape only the description counts.
 enum class Role { kInput, kOutput, kShapeOnly };
 
+// Where a tensor's memory is: an enum moba_device_type and an ordinal.
+struct Device {
+  int32_t type = MOBA_DEVICE_CPU;
+  int32_t id = 0;
+};
+
 // What a tensor has to look like. Names in `axes` go into the sentences.
 struct Expected {
   const char* name;  // "q"
@@ -21,6 +27,7 @@ struct Expected {
   int64_t tokens;  // -1: any
   int64_t heads;
   int64_t channels;  // 0: no channel axis (lse); -1: any number, any stride (selected)
+  Device device = {};
 };
 
 // A validated tensor; `data` is null when it is absent.
@@ -45,8 +52,8 @@ struct Tensor {
 int64_t ElementSize(int32_t dtype);
 const char* DTypeName(int32_t dtype);
 
-// A description of the current version, on the CPU.
-int32_t CheckPlacement(const char* name, const moba_tensor& tensor);
+// A description of the current version, on this device.
+int32_t CheckPlacement(const char* name, const moba_tensor& tensor, const Device& device);
 
 // Where the data begins: not NULL, aligned to the element size.
 int32_t ReadAddress(const char* name, const moba_tensor& tensor, const void* data,

@@ -1,0 +1,39 @@
+// The table that libmoba loads, around a run on some device: what differs between devices, real or
+// emulated, is how they are described and how many blocks fill them.
+#pragma once
+
+#include <cstdio>
+
+#include "core/device_backend.h"
+#include "cuda/run.h"
+
+namespace moba::cuda {
+
+// `Device` has static functions: Describe as in core::DeviceBackend; Select(ordinal), which makes
+// it the one that launches go to and returns an error text or nullptr; Workers(ordinal).
+template <class Device>
+constexpr core::DeviceBackend Table() {
+  core::DeviceBackend table;
+  table.describe = &Device::Describe;
+  table.workspace_bytes = [](int32_t ordinal, const core::PlanShape& shape) {
+    return WorkspaceBytes(shape, Device::Workers(ordinal));
+  };
+  table.run = [](int32_t ordinal, const core::PlanShape& shape, const core::Problem& problem,
+                 const core::SequenceSource& sequences, void* workspace, void* stream, char* text,
+                 size_t size) {
+    const char* error = Device::Select(ordinal);
+    if (error == nullptr) {
+      const Queue queue = {stream, Device::Workers(ordinal)};
+      const Status status =
+          Run(shape, problem, {sequences.next, sequences.reader}, workspace, queue);
+      if (status.ok()) return core::DeviceStatus::kOk;
+      if (status.code == Status::Code::kNoSequence) return core::DeviceStatus::kInvalidSequences;
+      error = status.text;
+    }
+    std::snprintf(text, size, "CUDA device %d: %s", ordinal, error);
+    return core::DeviceStatus::kFailed;
+  };
+  return table;
+}
+
+}  // namespace moba::cuda
