@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/carver.h"
+#include "storage.h"
+
 namespace moba_test {
 namespace {
 
@@ -16,9 +19,7 @@ core::OutputRows Rows(const std::optional<TensorMemory>& memory, bool batched) {
   const moba_tensor tensor = memory->Describe();
   const int first = batched ? 1 : 0;
   return {.data = reinterpret_cast<char*>(memory->origin()),
-          .element_size = static_cast<int64_t>(tensor.dtype == MOBA_F32   ? 4
-                                               : tensor.dtype == MOBA_I32 ? 4
-                                                                          : 2),
+          .element_size = static_cast<int64_t>(ElementSize(tensor.dtype)),
           .batch_stride = batched ? tensor.stride[0] : 0,
           .token_stride = tensor.stride[first],
           .head_stride = tensor.stride[first + 1],
