@@ -93,27 +93,11 @@ Outcome Execute(const moba_engine* engine, const Problem& problem, Operation ope
   call.MakeWorkspace(plan, options.workspace_fill);
   const int32_t status = call.Run(plan.get());
   EXPECT_EQ(status, MOBA_OK) << moba_last_error();
-  EXPECT_TRUE(call.InputsUnchanged());
-  EXPECT_TRUE(call.workspace_memory->SurroundingsUntouched());
-  Outcome outcome;
-  if (status != MOBA_OK) return outcome;
-  EXPECT_TRUE(call.OutputsComplete());
-  if (call.o_memory) {
-    outcome.o = call.o_memory->Values();
-    outcome.o_bits = call.o_memory->Bits();
+  if (status != MOBA_OK) {
+    EXPECT_TRUE(call.InputsUnchanged());
+    return {};
   }
-  if (call.lse_memory) {
-    outcome.lse = call.lse_memory->Values();
-    outcome.lse_bits = call.lse_memory->Bits();
-  }
-  if (call.selected_memory) {
-    outcome.selection.heads = problem.heads;
-    outcome.selection.width = imported != nullptr ? imported->width : problem.SelectionWidth();
-    for (double block : call.selected_memory->Values()) {
-      outcome.selection.blocks.push_back(static_cast<int32_t>(block));
-    }
-  }
-  return outcome;
+  return call.ReadOutcome();
 }
 
 }  // namespace
@@ -280,6 +264,29 @@ int32_t Call::Run(const moba_plan* plan, const moba_run_shapes* given_shapes) {
                                   progress, cancel);
   }
   return MOBA_INTERNAL;
+}
+
+Outcome Call::ReadOutcome() const {
+  EXPECT_TRUE(InputsUnchanged());
+  EXPECT_TRUE(workspace_memory->SurroundingsUntouched());
+  EXPECT_TRUE(OutputsComplete());
+  Outcome outcome;
+  if (o_memory) {
+    outcome.o = o_memory->Values();
+    outcome.o_bits = o_memory->Bits();
+  }
+  if (lse_memory) {
+    outcome.lse = lse_memory->Values();
+    outcome.lse_bits = lse_memory->Bits();
+  }
+  if (selected_memory) {
+    outcome.selection.heads = config.num_heads;
+    outcome.selection.width = shapes.selected.shape[shapes.selected.ndim - 1];
+    for (double block : selected_memory->Values()) {
+      outcome.selection.blocks.push_back(static_cast<int32_t>(block));
+    }
+  }
+  return outcome;
 }
 
 std::vector<const std::optional<TensorMemory>*> Call::Inputs() const {

@@ -50,6 +50,15 @@ struct RunOptions {
 
 enum class Operation { kRoute, kAttend, kAttendSelected };
 
+// What a successful run wrote, in the oracle's order whatever the arrangement.
+struct Outcome {
+  std::vector<double> o;
+  std::vector<double> lse;
+  Selection selection;  // empty where none was written
+  std::vector<uint64_t> o_bits;
+  std::vector<uint64_t> lse_bits;
+};
+
 // The arguments of one call, open to change before Run.
 struct Call {
   Call(const Problem& problem, Operation operation, const RunOptions& options,
@@ -65,6 +74,8 @@ struct Call {
   bool InputsUnchanged() const;
   bool OutputsUntouched() const;
   bool OutputsComplete() const;
+  // Expects what every successful call owes.
+  Outcome ReadOutcome() const;
 
   Operation operation;
   moba_plan_config config;
@@ -90,15 +101,6 @@ struct Call {
  private:
   std::vector<const std::optional<TensorMemory>*> Inputs() const;
   std::vector<const std::optional<TensorMemory>*> Outputs() const;
-};
-
-// What a successful run wrote, in the oracle's order whatever the arrangement.
-struct Outcome {
-  std::vector<double> o;
-  std::vector<double> lse;
-  Selection selection;  // empty where none was written
-  std::vector<uint64_t> o_bits;
-  std::vector<uint64_t> lse_bits;
 };
 
 // One run in a plan of its own; expects MOBA_OK.

@@ -19,9 +19,9 @@ struct RowView {
   int64_t head_stride = 0;
   int64_t channel_stride = 1;  // only lse and selections may have another
 
-  explicit operator bool() const { return data != nullptr; }
+  constexpr explicit operator bool() const { return data != nullptr; }
 
-  Byte* Row(int64_t batch, int64_t token, int64_t head) const {
+  constexpr Byte* Row(int64_t batch, int64_t token, int64_t head) const {
     return data + element_size * (batch * batch_stride + token * token_stride + head * head_stride);
   }
 

@@ -1,0 +1,32 @@
+// Attention to the selected blocks (specification, section 3).
+#pragma once
+
+#include "core/problem.h"
+#include "cuda/sequence_table.h"
+
+namespace moba::cuda {
+
+struct AttendArguments {
+  core::DType dtype;
+  bool causal;
+  float score_scale;  // log2(e) included
+  core::InputRows q;
+  core::InputRows k;
+  core::InputRows v;
+  core::OutputRows o;
+  core::OutputRows lse;      // optional
+  core::InputRows selected;  // [.., token, head][width], int32; not read of dense sequences
+  int64_t width;
+  int64_t num_heads;
+  int64_t num_kv_heads;
+  int64_t head_dim;
+  int64_t head_dim_v;
+  SequenceTable sequences;
+  int64_t num_rows;  // queries of all sequences
+};
+
+// A row whose selection is none (blocks that do not ascend, are out of range or not visible, or
+// come after a -1) becomes NaN.
+Status LaunchAttend(const Queue& queue, const AttendArguments& arguments);
+
+}  // namespace moba::cuda

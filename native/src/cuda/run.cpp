@@ -1,0 +1,139 @@
+#include "cuda/run.h"
+
+#include <algorithm>
+
+#include "core/carver.h"
+#include "cuda/attend.h"
+#include "cuda/centroids.h"
+#include "cuda/route.h"
+
+namespace moba::cuda {
+namespace {
+
+using core::CeilDiv;
+using core::Operation;
+
+struct Workspace {
+  SequenceRecord* sequences;
+  char* centroids;
+  int32_t* selected;  // [row][head][width], where the caller has no use for it
+  float* scores;      // [worker][most_blocks]
+
+  int64_t width;
+  int64_t most_blocks;  // of one sequence
+
+  Workspace(const core::PlanShape& shape, int64_t workers, core::Carver& carver) {
+    const int64_t tokens = shape.max_tokens_k;
+    const int64_t block = std::max<int64_t>(shape.block_size, 1);
+    most_blocks = CeilDiv(tokens, block);
+    // Where K is at least the number of blocks, or 0, nothing is routed.
+    const bool routes =
+        shape.block_size > 0 && shape.options.top_k < most_blocks && shape.options.top_k > 0;
+    width = routes ? shape.options.top_k : 0;
+    const int64_t most_centroids = std::min(tokens, tokens / block + shape.max_sequences);
+    sequences = carver.Take<SequenceRecord>(shape.max_sequences);
+    centroids = carver.Take<char>(routes ? shape.num_kv_heads * most_centroids * shape.head_dim *
+                                               core::SizeOf(shape.dtype)
+                                         : 0);
+    selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
+    scores = carver.Take<float>(routes ? workers * most_blocks : 0);
+  }
+
+  // The selection as rows. In a batch all sequences have as many rows; packed ones are in batch 0.
+  core::OutputRows Selected(int64_t num_heads, int64_t rows_per_sequence) const {
+    return {.data = reinterpret_cast<char*>(selected),
+            .element_size = sizeof(int32_t),
+            .batch_stride = rows_per_sequence * num_heads * width,
+            .token_stride = num_heads * width,
+            .head_stride = width};
+  }
+};
+
+core::InputRows ReadOnly(const core::OutputRows& rows) {
+  return {rows.data,         rows.element_size, rows.batch_stride,
+          rows.token_stride, rows.head_stride,  rows.channel_stride};
+}
+
+Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequences,
+                      const SequenceTotals& totals, const Workspace& workspace,
+                      const core::OutputRows& selected, int64_t width, const Queue& queue) {
+  const CentroidArguments centroids = {.dtype = problem.dtype,
+                                       .k = problem.k,
+                                       .head_dim = problem.head_dim,
+                                       .num_kv_heads = problem.num_kv_heads,
+                                       .sequences = sequences,
+                                       .num_centroids = totals.centroids,
+                                       .centroids = workspace.centroids};
+  if (const Status status = LaunchCentroids(queue, centroids); !status.ok()) return status;
+  return LaunchRoute(queue, {.dtype = problem.dtype,
+                             .options = problem.options,
+                             .q = problem.q,
+                             .selected = selected,
+                             .width = width,
+                             .num_heads = problem.num_heads,
+                             .num_kv_heads = problem.num_kv_heads,
+                             .head_dim = problem.head_dim,
+                             .sequences = sequences,
+                             .num_rows = totals.rows,
+                             .centroids = workspace.centroids,
+                             .num_centroids = totals.centroids,
+                             .scores = workspace.scores,
+                             .most_blocks = workspace.most_blocks});
+}
+
+}  // namespace
+
+int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers) {
+  core::Carver carver(nullptr);
+  const Workspace measured(shape, workers, carver);
+  return carver.used();
+}
+
+Status Run(const core::PlanShape& shape, const core::Problem& problem, const SequenceSource& source,
+           void* workspace, const Queue& queue) {
+  core::Carver carver(workspace);
+  const Workspace memory(shape, queue.workers, carver);
+  SequenceTotals totals;
+  if (const Status status = StoreSequences(queue, shape, problem.operation, source,
+                                           problem.num_sequences, memory.sequences, totals);
+      !status.ok()) {
+    return status;
+  }
+  if (totals.rows == 0) return Status::Ok();
+  const SequenceTable sequences = {memory.sequences, problem.num_sequences};
+
+  core::InputRows selected = problem.selected_in;
+  int64_t width = problem.selected_width;
+  if (problem.selected_out || totals.routes) {
+    core::OutputRows target = problem.selected_out;
+    if (!target) {
+      target = memory.Selected(problem.num_heads, totals.rows / problem.num_sequences);
+      width = memory.width;
+    }
+    if (const Status status =
+            EnqueueRouting(problem, sequences, totals, memory, target, width, queue);
+        !status.ok()) {
+      return status;
+    }
+    selected = ReadOnly(target);
+  }
+  if (problem.operation == Operation::kRoute) return Status::Ok();
+  return LaunchAttend(queue, {.dtype = problem.dtype,
+                              .causal = problem.options.causal,
+                              .score_scale = problem.options.score_scale,
+                              .q = problem.q,
+                              .k = problem.k,
+                              .v = problem.v,
+                              .o = problem.o,
+                              .lse = problem.lse,
+                              .selected = selected,
+                              .width = width,
+                              .num_heads = problem.num_heads,
+                              .num_kv_heads = problem.num_kv_heads,
+                              .head_dim = problem.head_dim,
+                              .head_dim_v = problem.head_dim_v,
+                              .sequences = sequences,
+                              .num_rows = totals.rows});
+}
+
+}  // namespace moba::cuda

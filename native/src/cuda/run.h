@@ -1,0 +1,26 @@
+// One forward on a GPU: routing, attention or both, on plain SIMT kernels that take every option,
+// every storage type and any head dimension up to 1024.
+//
+// Everything is enqueued on a stream; nothing is allocated and nothing is waited for.
+#pragma once
+
+#include <cstdint>
+
+#include "core/plan_shape.h"
+#include "core/problem.h"
+#include "cuda/block.h"
+#include "cuda/sequence_table.h"
+
+namespace moba::cuda {
+
+// Bytes of device memory that any run of the plan needs, aligned to core::kWorkspaceAlignment.
+// Linear in the tokens. `workers`: see Queue.
+int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers);
+
+// Enqueues a validated run. All tensors and the workspace are memory of the queue's device;
+// problem.sequences is not used, problem.num_sequences sequences come from `source`.
+// After a failure what was enqueued before it still runs.
+Status Run(const core::PlanShape& shape, const core::Problem& problem, const SequenceSource& source,
+           void* workspace, const Queue& queue);
+
+}  // namespace moba::cuda

@@ -1,0 +1,69 @@
+#include "cuda/sequence_table.h"
+
+#include "core/carver.h"
+
+namespace moba::cuda {
+namespace {
+
+// As many as fit, with what else the kernel is given, into 4 KiB of parameters.
+constexpr int kRecordsAtOnce = 64;
+
+struct StoreRecords {
+  struct Shared {};
+
+  SequenceRecord records[kRecordsAtOnce];
+  int32_t count;
+  SequenceRecord* target;
+
+  MOBA_DEVICE void operator()(Block& block, Shared& /*shared*/, int64_t /*index*/) const {
+    block.Each([&](int thread) {
+      if (thread < count) target[thread] = records[thread];
+    });
+  }
+};
+static_assert(kRecordsAtOnce <= kThreads && sizeof(StoreRecords) <= 4000);
+
+SequenceRecord MakeRecord(const core::PlanShape& shape, core::Operation operation,
+                          const core::Sequence& sequence, const SequenceTotals& before) {
+  const int64_t least = std::max<int64_t>(sequence.k_len, 1);
+  const int64_t block_size = shape.block_size == 0 ? least : std::min(shape.block_size, least);
+  const int64_t blocks = core::CeilDiv(sequence.k_len, block_size);
+  const bool dense = operation != core::Operation::kAttendSelected &&
+                     (shape.block_size == 0 || shape.options.top_k >= blocks);
+  return {.batch = sequence.batch,
+          .q_begin = sequence.q_begin,
+          .k_begin = sequence.k_begin,
+          .row_begin = before.rows,
+          .centroid_begin = before.centroids,
+          .q_len = static_cast<int32_t>(sequence.q_len),
+          .k_len = static_cast<int32_t>(sequence.k_len),
+          .block_size = static_cast<int32_t>(block_size),
+          .dense = dense};
+}
+
+}  // namespace
+
+Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Operation operation,
+                      const SequenceSource& source, int64_t count, SequenceRecord* records,
+                      SequenceTotals& totals) {
+  for (int64_t first = 0; first < count; first += kRecordsAtOnce) {
+    StoreRecords store = {};
+    store.count = static_cast<int32_t>(std::min<int64_t>(kRecordsAtOnce, count - first));
+    store.target = records + first;
+    for (int32_t i = 0; i < store.count; ++i) {
+      core::Sequence sequence = {};
+      if (!source.next(source.state, first + i, &sequence)) return Status::NoSequence();
+      SequenceRecord& record = store.records[i];
+      record = MakeRecord(shape, operation, sequence, totals);
+      totals.rows += record.q_len;
+      if (operation != core::Operation::kAttendSelected && !record.dense) {
+        totals.centroids += core::CeilDiv(record.k_len, record.block_size);
+        totals.routes = true;
+      }
+    }
+    if (const Status status = Launch(queue, store, 1); !status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
+}  // namespace moba::cuda

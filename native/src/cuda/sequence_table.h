@@ -1,0 +1,62 @@
+// The sequences of a run in device memory. They travel there in the parameters of a kernel, so no
+// host memory has to outlive the call, nothing is waited for, and a CUDA graph can hold the run.
+#pragma once
+
+#include "core/plan_shape.h"
+#include "core/problem.h"
+#include "cuda/block.h"
+
+namespace moba::cuda {
+
+struct SequenceRecord {
+  int64_t batch;    // index on the batch axis (0 when packed)
+  int64_t q_begin;  // first token on the token axis
+  int64_t k_begin;
+  int64_t row_begin;       // queries of the sequences before
+  int64_t centroid_begin;  // centroids of the sequences before
+  int32_t q_len;
+  int32_t k_len;
+  int32_t block_size;  // at most k_len; 1 without keys
+  int32_t dense;       // every visible block is selected, so there are no centroids
+
+  // Last key that query i sees, or negative (specification, section 1).
+  MOBA_DEVICE int64_t LastVisibleKey(int64_t i, bool causal) const {
+    return causal ? int64_t{k_len} - q_len + i : int64_t{k_len} - 1;
+  }
+};
+
+struct SequenceTable {
+  const SequenceRecord* records;
+  int64_t size;
+
+  // The sequence that holds `index`, counted over all sequences from *begin on. Of the empty ones
+  // that begin at the same place as it, it is the last.
+  template <int64_t SequenceRecord::*begin>
+  MOBA_DEVICE SequenceRecord Find(int64_t index) const {
+    int64_t low = 0;
+    for (int64_t high = size; high - low > 1;) {
+      const int64_t middle = low + (high - low) / 2;
+      (records[middle].*begin <= index ? low : high) = middle;
+    }
+    return records[low];
+  }
+};
+
+// Gives sequence `index` of a run. False: there is none to be had, and the run ends.
+struct SequenceSource {
+  bool (*next)(void* state, int64_t index, core::Sequence* result);
+  void* state;
+};
+
+struct SequenceTotals {
+  int64_t rows = 0;       // queries
+  int64_t centroids = 0;  // of one kv head
+  bool routes = false;    // some sequence has more blocks than are selected
+};
+
+// Reads `count` sequences and enqueues their way into `records`.
+Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Operation operation,
+                      const SequenceSource& source, int64_t count, SequenceRecord* records,
+                      SequenceTotals& totals);
+
+}  // namespace moba::cuda

@@ -1,0 +1,28 @@
+// Runs of the CUDA backend's kernels without a GPU: moba::cuda::Run in emulation, for a Problem of
+// the oracle, on guarded memory.
+#ifndef MOBA_TESTS_CUDA_EMULATED_RUN_H_
+#define MOBA_TESTS_CUDA_EMULATED_RUN_H_
+
+#include "core/plan_shape.h"
+#include "cuda/run.h"
+#include "oracle.h"
+#include "run.h"
+
+namespace moba_test {
+
+inline constexpr int64_t kEmulatedWorkers = 3;
+
+moba::core::PlanShape ShapeOf(const Problem& problem, const moba_plan_config& config);
+
+// One run as it stands in `call`; makes its workspace. Sequences beyond the first
+// `given_sequences` are not to be had from the source.
+moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
+                           int64_t given_sequences = INT64_MAX);
+
+// A run that succeeds, in every order of a block's threads: expects the same bits from all.
+Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options = {},
+                const Selection* imported = nullptr);
+
+}  // namespace moba_test
+
+#endif  // MOBA_TESTS_CUDA_EMULATED_RUN_H_

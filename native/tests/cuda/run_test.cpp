@@ -1,0 +1,59 @@
+// What a run of the CUDA backend owes beside its results.
+#include <gtest/gtest.h>
+
+#include "cuda/emulated_run.h"
+
+namespace moba_test {
+namespace {
+
+Problem SomeProblem(size_t sequences) {
+  Problem problem;
+  problem.heads = 2;
+  problem.head_dim = problem.head_dim_v = 8;
+  problem.sequences.assign(sequences, {4, 20});
+  problem.options = BlockSparse(8, 2);
+  Randomize(&problem, 10);
+  return problem;
+}
+
+TEST(CudaRun, WithoutAllSequencesWritesNothing) {
+  const Problem problem = SomeProblem(100);
+  for (int64_t given : {0, 1, 64, 99}) {
+    Call call(problem, Operation::kAttend, {});
+    const moba::cuda::Status status = Emulate(problem, {}, call, given);
+    EXPECT_EQ(status.code, moba::cuda::Status::Code::kNoSequence);
+    EXPECT_TRUE(call.OutputsUntouched());
+    EXPECT_TRUE(call.InputsUnchanged());
+  }
+}
+
+TEST(CudaRun, SequencesDoNotDependOnTheirNeighbours) {
+  const Problem all = SomeProblem(70);
+  const Outcome together = Emulate(all, Operation::kAttend);
+  for (size_t s : {0, 63, 64, 69}) {
+    Problem one = SomeProblem(1);
+    one.q.assign(all.q.begin() + s * 4 * 16, all.q.begin() + (s + 1) * 4 * 16);
+    one.k.assign(all.k.begin() + s * 20 * 8, all.k.begin() + (s + 1) * 20 * 8);
+    one.v.assign(all.v.begin() + s * 20 * 8, all.v.begin() + (s + 1) * 20 * 8);
+    EXPECT_TRUE(
+        RowBits(one, Emulate(one, Operation::kAttend)) ==
+        RowBits(all, together, static_cast<int64_t>(s) * 4, (static_cast<int64_t>(s) + 1) * 4));
+  }
+}
+
+TEST(CudaWorkspace, IsLinearInTokens) {
+  const Problem problem = SomeProblem(1);
+  const Call call(problem, Operation::kAttend, {});
+  moba::core::PlanShape shape = ShapeOf(problem, call.config);
+  shape.block_size = 64;
+  for (int64_t top_k : {int64_t{0}, int64_t{8}, int64_t{1} << 41}) {
+    shape.options.top_k = top_k;
+    shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;
+    const int64_t once = moba::cuda::WorkspaceBytes(shape, 1000);
+    shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 24;
+    EXPECT_LE(moba::cuda::WorkspaceBytes(shape, 1000), 16 * once);
+  }
+}
+
+}  // namespace
+}  // namespace moba_test
