@@ -225,6 +225,7 @@ TEST_P(Routing, WidthIsTopKOrMostBlocksOfAnySequence) {
     problem.options = BlockSparse(16, top_k);
     Randomize(&problem, 1);
     Call call(problem, Operation::kRoute, {});
+    call.PlaceOn(Engine());
     OwnedPlan plan(Engine(), call.config);
     int64_t width = -1;
     EXPECT_EQ(moba_selection_width(plan.get(), &call.shapes, call.cu_seqlens_q, call.cu_seqlens_k,
