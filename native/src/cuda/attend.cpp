@@ -13,6 +13,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "core/carver.h"
 #include "cuda/scores.h"
 
 namespace moba::cuda {
@@ -45,7 +46,7 @@ struct Attend {
     ScoreMemory score;
     int32_t keys[kChunkRows];
     float probabilities[kChunkRows];
-    int32_t num_selected;
+    int64_t num_keys;
     int32_t invalid;
   };
   using State = PerThread<RowState<kChannels>>;
@@ -79,7 +80,7 @@ struct Attend {
         WriteConstant(block, row, NAN, NAN);
         return;
       }
-      num_keys = CountKeys(row, block.Uniform(shared.num_selected));
+      num_keys = block.Uniform(shared.num_keys);
     }
     if (num_keys <= 0) {
       WriteConstant(block, row, 0.0f, -INFINITY);
@@ -100,35 +101,31 @@ struct Attend {
     return reinterpret_cast<const int32_t*>(row.selected)[place * a.selected.channel_stride];
   }
 
-  // Checks the row's selection and counts its blocks.
+  // Checks the row's selection and counts its keys: all but the last block are complete and
+  // visible. The selection is the caller's memory, who may write to it meanwhile; then neither
+  // count nor keys mean anything, but none lies outside what the row may read.
   MOBA_DEVICE void ReadSelection(Block& block, Shared& shared, const Row& row) const {
     block.Each([&](int thread) {
-      if (thread == 0) shared.num_selected = shared.invalid = 0;
+      if (thread != 0) return;
+      shared.num_keys = 0;
+      shared.invalid = 0;
     });
-    const int64_t last_block = row.last_key < 0 ? -1 : row.last_key / row.sequence.block_size;
+    const int64_t size = row.sequence.block_size;
+    const int64_t num_visible = std::max<int64_t>(row.last_key + 1, 0);
+    const int64_t num_blocks = core::CeilDiv(num_visible, size);
     block.Each([&](int thread) {
       for (int64_t c = thread; c < a.width; c += kThreads) {
         const int32_t selected = Selected(row, c);
         if (selected == -1) continue;
         const bool follows =
             c == 0 || (Selected(row, c - 1) >= 0 && Selected(row, c - 1) < selected);
-        if (selected < 0 || selected > last_block || !follows) shared.invalid = 1;
+        if (selected < 0 || selected >= num_blocks || !follows) shared.invalid = 1;
         if (c + 1 == a.width || Selected(row, c + 1) == -1) {
-          shared.num_selected = static_cast<int32_t>(c + 1);
+          const int64_t of_last = std::min(size, num_visible - selected * size);
+          shared.num_keys = std::clamp<int64_t>(c * size + of_last, 0, num_visible);
         }
       }
     });
-  }
-
-  // Keys in the row's blocks: all but the last block are complete and visible. The selection is the
-  // caller's memory, who may write to it meanwhile: no more than there are.
-  MOBA_DEVICE int64_t CountKeys(const Row& row, int64_t num_selected) const {
-    if (num_selected == 0) return 0;
-    const int64_t size = row.sequence.block_size;
-    const int64_t begin_of_last = Selected(row, num_selected - 1) * size;
-    const int64_t keys =
-        (num_selected - 1) * size + std::min(size, row.last_key + 1 - begin_of_last);
-    return std::min(keys, row.last_key + 1);
   }
 
   // The key at `place` among those that the row reads.

@@ -27,6 +27,8 @@
 namespace moba::cuda {
 
 inline constexpr int kThreads = 128;
+// Blocks that have to fit on a multiprocessor together: the most at which no kernel spills.
+inline constexpr int kBlocksPerMultiprocessor = 5;
 
 // Where and in how many blocks at once a kernel runs.
 struct Queue {
@@ -71,7 +73,7 @@ MOBA_DEVICE void AtomicAdd(int32_t* address, int32_t value) { atomicAdd(address,
 MOBA_DEVICE float Product(float a, float b) { return __fmul_rn(a, b); }
 
 template <class Kernel>
-__global__ void __launch_bounds__(kThreads, 1)
+__global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor)
     RunKernel(const __grid_constant__ Kernel kernel, int64_t count) {
   __shared__ typename Kernel::Shared shared;
   Block block;

@@ -43,7 +43,7 @@ std::vector<GridCase> Cases() {
   }
   for (int64_t size : {1, 3, 64, 100}) {
     for (int64_t top_k : {1, 2, 7, 50}) {
-      const int64_t length = size >= 64 ? 350 : 120;
+      const int64_t length = size >= 64 ? 330 : 90;
       add(Name("B", size) + Name("_K", top_k),
           MakeProblem(MOBA_F32, 1, 1, 16, {{length, length}}, BlockSparse(size, top_k)), {});
     }
@@ -63,7 +63,7 @@ std::vector<GridCase> Cases() {
       {"chunked_prefill", {{50, 187}}},
       {"more_queries_than_keys", {{90, 41}}},
       {"many_odd", {{0, 0}, {1, 1}, {0, 0}, {37, 37}, {2, 90}, {70, 3}, {0, 17}, {5, 0}}},
-      {"more_than_one_kernel_stores", std::vector<Lengths>(150, {2, 33})},
+      {"more_than_one_kernel_stores", std::vector<Lengths>(150, {1, 33})},
   };
   for (const auto& [name, sequences] : batches) {
     for (int32_t causal : {1, 0}) {
@@ -82,8 +82,8 @@ std::vector<GridCase> Cases() {
         for (const auto& [sinks, locals] :
              {std::pair<int64_t, int64_t>{0, 1}, {1, 1}, {0, 3}, {2, 2}, {3, 2}, {4, 1}}) {
           if (causal == 0 && locals > 1) continue;
-          Problem problem = MakeProblem(MOBA_BF16, heads, kv_heads, 16, {{70, 150}, {40, 30}},
-                                        BlockSparse(16, 5));
+          Problem problem =
+              MakeProblem(MOBA_BF16, heads, kv_heads, 16, {{30, 130}, {20, 9}}, BlockSparse(16, 5));
           problem.options.routing = routing;
           problem.options.causal = causal;
           problem.options.sink_blocks = sinks;

@@ -59,6 +59,32 @@ TEST(CudaSelection, IsExactForAnyKAndAnyNumberOfTies) {
   }
 }
 
+TEST(CudaCentroids, AreSummedInDouble) {
+  // Block 0: (2^30 + 1 - 2^30) / 3, which is 0 in fp32, against 0.25.
+  Problem problem = WithKeys({0x1p30, 1, -0x1p30, 0.25, 0.25, 0.25, -9, -9}, 1);
+  problem.options.block_size = 3;
+  EXPECT_EQ(Chosen(problem), (Blocks{0}));
+}
+
+TEST(CudaCentroids, AreRoundedToTheStorageType) {
+  // 1 + 2^-8 and 1 + 2^-11 lie half-way between two values and round to 1: a tie.
+  Problem problem = WithKeys({1, 1, 1, 1 + 0x1p-7, 1, 1}, 1);
+  problem.options.block_size = 2;
+  problem.dtype = MOBA_BF16;
+  EXPECT_EQ(Chosen(problem), (Blocks{0}));
+  problem.k[3] = 1 + 0x1p-10;
+  problem.dtype = MOBA_F16;
+  EXPECT_EQ(Chosen(problem), (Blocks{0}));
+  problem.dtype = MOBA_F32;
+  EXPECT_EQ(Chosen(problem), (Blocks{1}));
+}
+
+TEST(CudaCentroids, OfATailBlockDivideByItsLength) {
+  Problem problem = WithKeys({3, 3, 3, 4}, 1);
+  problem.options.block_size = 3;
+  EXPECT_EQ(Chosen(problem), (Blocks{1}));
+}
+
 TEST(CudaSelection, OfAGroupAddsTheScoresOfItsHeads) {
   std::mt19937 random(4);
   Problem problem;
