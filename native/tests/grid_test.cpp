@@ -27,6 +27,8 @@ std::string Name(const char* letter, int64_t value) {
   return std::string(letter) + std::to_string(value);
 }
 
+std::string GuardName(Guard guard) { return guard == Guard::kBehind ? "" : "_guard_before"; }
+
 // The same values for every kv head, as kSharedKvHeads has memory for one only.
 void ShareKvHeads(Problem* problem) {
   for (int64_t token = 0; token < problem->TokensK(); ++token) {
@@ -46,7 +48,10 @@ std::vector<GridCase> HeadDimCases() {
   for (int32_t dtype : kStorageDtypes) {
     for (int64_t dim : {1, 3, 8, 16, 40, 64, 80, 96, 128, 192, 256}) {
       const Problem problem = MakeProblem(dtype, 2, 1, dim, {{77, 77}}, BlockSparse(16, 3));
-      cases.push_back({DtypeName(dtype) + Name("_D", dim), problem, {}});
+      const std::string name = DtypeName(dtype) + Name("_D", dim);
+      for (Guard guard : kGuards) {
+        cases.push_back({name + GuardName(guard), problem, {.guard = guard}});
+      }
     }
     for (const auto& [dim, dim_v] : {std::pair<int64_t, int64_t>{64, 128},
                                      {192, 128},
@@ -178,20 +183,23 @@ std::vector<GridCase> LayoutCases() {
          {Arrangement::kTokenMajor, Arrangement::kHeadMajor, Arrangement::kSlice,
           Arrangement::kTimeMajor, Arrangement::kReversed, Arrangement::kSharedKvHeads}) {
       for (bool full : {false, true}) {
-        const moba_options options = full ? FullAttention() : BlockSparse(16, 3);
-        const std::string name =
-            DtypeName(dtype) + "_" + ArrangementName(arrangement) + (full ? "_full" : "_sparse");
-        RunOptions run;
-        run.arrangement = arrangement;
-        cases.push_back(
-            {name + "_packed", MakeProblem(dtype, 4, 2, 20, {{50, 50}, {3, 40}}, options), run});
-        run.offset_from_lowest = true;
-        cases.push_back(
-            {name + "_byte_offset", MakeProblem(dtype, 4, 2, 20, {{61, 61}}, options), run});
-        run.batch_axis = true;
-        cases.push_back({name + "_batched",
-                         MakeProblem(dtype, 4, 2, 20, {{33, 47}, {33, 47}, {33, 47}}, options),
-                         run});
+        for (Guard guard : kGuards) {
+          const moba_options options = full ? FullAttention() : BlockSparse(16, 3);
+          const std::string name = DtypeName(dtype) + "_" + ArrangementName(arrangement) +
+                                   (full ? "_full" : "_sparse") + GuardName(guard);
+          RunOptions run;
+          run.arrangement = arrangement;
+          run.guard = guard;
+          cases.push_back(
+              {name + "_packed", MakeProblem(dtype, 4, 2, 21, {{50, 50}, {3, 40}}, options), run});
+          run.offset_from_lowest = true;
+          cases.push_back(
+              {name + "_byte_offset", MakeProblem(dtype, 4, 2, 21, {{61, 61}}, options), run});
+          run.batch_axis = true;
+          cases.push_back({name + "_batched",
+                           MakeProblem(dtype, 4, 2, 21, {{33, 47}, {33, 47}, {33, 47}}, options),
+                           run});
+        }
       }
     }
   }
@@ -275,6 +283,7 @@ std::vector<GridCase> MixedCases() {
     run.offset_from_lowest = random() % 2 == 0;
     run.with_lse = random() % 4 != 0;
     run.spare = pick({0, 0, 1, 77});
+    run.guard = kGuards[i % 2];
     cases.push_back({Name("seed", i), problem, run});
   }
   return cases;

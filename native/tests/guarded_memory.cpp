@@ -17,7 +17,7 @@ size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 }  // namespace
 
-GuardedMemory::GuardedMemory(size_t size, size_t alignment) : size_(size) {
+GuardedMemory::GuardedMemory(size_t size, size_t alignment, Guard guard) : size_(size) {
   const size_t page = PageSize();
   const size_t usable = (size + alignment + page - 1) / page * page;
   mapping_size_ = usable + 2 * page;
@@ -26,7 +26,7 @@ GuardedMemory::GuardedMemory(size_t size, size_t alignment) : size_(size) {
   if (mapping == MAP_FAILED) throw std::bad_alloc();
   mapping_ = static_cast<unsigned char*>(mapping);
   if (mprotect(mapping_ + page, usable, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
-  const size_t slack = usable - size;
+  const size_t slack = guard == Guard::kBehind ? usable - size : 0;
   data_ = mapping_ + page + slack / alignment * alignment;
   std::memset(mapping_ + page, kCanary, data_ - (mapping_ + page));
   std::memset(data_ + size, kCanary, mapping_ + page + usable - (data_ + size));

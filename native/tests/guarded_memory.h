@@ -1,5 +1,5 @@
-// Memory in which the library cannot stray unseen: the bytes end where an inaccessible page begins,
-// and what is left of the first page before them is filled with a canary.
+// Memory in which the library cannot stray unseen: the bytes touch an inaccessible page, and what
+// is left of their own pages on the other side is filled with a canary.
 #ifndef MOBA_TESTS_GUARDED_MEMORY_H_
 #define MOBA_TESTS_GUARDED_MEMORY_H_
 
@@ -8,11 +8,15 @@
 
 namespace moba_test {
 
+// The side on which the bytes touch the inaccessible page: behind the last or before the first.
+enum class Guard { kBehind, kBefore };
+inline constexpr Guard kGuards[] = {Guard::kBehind, Guard::kBefore};
+
 class GuardedMemory {
  public:
   // `size` bytes whose address is a multiple of `alignment`; at most alignment - 1 canary bytes lie
-  // between their end and the guard page.
-  GuardedMemory(size_t size, size_t alignment);
+  // between their end and a guard page behind them, none between their begin and one before them.
+  GuardedMemory(size_t size, size_t alignment, Guard guard = Guard::kBehind);
   ~GuardedMemory();
   GuardedMemory(GuardedMemory&& other) noexcept;
   GuardedMemory& operator=(GuardedMemory&& other) noexcept;

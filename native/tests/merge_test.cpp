@@ -16,13 +16,14 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // The six tensors of a merge, [T, H, Dv] and [T, H], laid out by `gap`: elements left free after
 // each head and token.
 struct Merge {
-  Merge(int32_t dtype, int64_t tokens, int64_t heads, int64_t dim, int64_t gap = 0)
-      : o_a(Values(dtype, tokens, heads, dim, gap)),
-        lse_a(Rows(tokens, heads, gap)),
-        o_b(Values(dtype, tokens, heads, dim, gap)),
-        lse_b(Rows(tokens, heads, gap)),
-        o(Values(dtype, tokens, heads, dim, gap)),
-        lse(Rows(tokens, heads, gap)) {
+  Merge(int32_t dtype, int64_t tokens, int64_t heads, int64_t dim, int64_t gap = 0,
+        Guard guard = Guard::kBehind)
+      : o_a(Values(dtype, tokens, heads, dim, gap, guard)),
+        lse_a(Rows(tokens, heads, gap, guard)),
+        o_b(Values(dtype, tokens, heads, dim, gap, guard)),
+        lse_b(Rows(tokens, heads, gap, guard)),
+        o(Values(dtype, tokens, heads, dim, gap, guard)),
+        lse(Rows(tokens, heads, gap, guard)) {
     shapes.struct_size = sizeof shapes;
     shapes.o_a = o_a.Describe();
     shapes.lse_a = lse_a.Describe();
@@ -32,13 +33,13 @@ struct Merge {
     shapes.lse = lse.Describe();
   }
 
-  static TensorMemory Values(int32_t dtype, int64_t tokens, int64_t heads, int64_t dim,
-                             int64_t gap) {
+  static TensorMemory Values(int32_t dtype, int64_t tokens, int64_t heads, int64_t dim, int64_t gap,
+                             Guard guard) {
     const int64_t head = dim + gap;
-    return TensorMemory(dtype, {tokens, heads, dim}, {heads * head + gap, head, 1});
+    return TensorMemory(dtype, {tokens, heads, dim}, {heads * head + gap, head, 1}, guard);
   }
-  static TensorMemory Rows(int64_t tokens, int64_t heads, int64_t gap) {
-    return TensorMemory(MOBA_F32, {tokens, heads}, {heads * (1 + gap) + gap, 1 + gap});
+  static TensorMemory Rows(int64_t tokens, int64_t heads, int64_t gap, Guard guard) {
+    return TensorMemory(MOBA_F32, {tokens, heads}, {heads * (1 + gap) + gap, 1 + gap}, guard);
   }
 
   int32_t Run(const moba_engine* engine) {
@@ -59,11 +60,14 @@ TEST_P(MergeStates, MatchesFormula) {
   std::normal_distribution<double> normal;
   for (int32_t dtype : kStorageDtypes) {
     for (int64_t dim : {1, 7, 64, 100}) {
-      for (int64_t gap : {0, 3}) {
+      for (const auto& [gap, guard] : {std::pair<int64_t, Guard>{0, Guard::kBehind},
+                                       {0, Guard::kBefore},
+                                       {3, Guard::kBehind},
+                                       {3, Guard::kBefore}}) {
         SCOPED_TRACE(DtypeName(dtype) + " dim " + std::to_string(dim));
         constexpr int64_t kTokens = 9;
         constexpr int64_t kHeads = 3;
-        Merge merge(dtype, kTokens, kHeads, dim, gap);
+        Merge merge(dtype, kTokens, kHeads, dim, gap, guard);
         std::vector<double> a(kTokens * kHeads * dim), b(a.size());
         std::vector<double> lse_a(kTokens * kHeads), lse_b(lse_a.size());
         for (double& x : a) x = Round(normal(random), dtype);

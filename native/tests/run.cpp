@@ -64,7 +64,7 @@ std::optional<TensorMemory> MakeTensor(int32_t dtype, const RunOptions& options,
     shape.push_back(n.channels);
     stride.push_back(1);
   }
-  return TensorMemory(dtype, shape, stride);
+  return TensorMemory(dtype, shape, stride, options.guard);
 }
 
 std::vector<double> CumulativeLengths(const Problem& problem, int64_t Lengths::*side) {
@@ -90,7 +90,7 @@ Outcome Execute(const moba_engine* engine, const Problem& problem, Operation ope
   Call call(problem, operation, options, imported);
   call.PlaceOn(engine);
   OwnedPlan plan(engine, call.config);
-  call.MakeWorkspace(plan, options.workspace_fill);
+  call.MakeWorkspace(plan, options.workspace_fill, options.guard);
   const int32_t status = call.Run(plan.get());
   EXPECT_EQ(status, MOBA_OK) << moba_last_error();
   if (status != MOBA_OK) {
@@ -186,10 +186,10 @@ Call::Call(const Problem& problem, Operation operation, const RunOptions& option
                                  {shown, tokens_q, problem.heads, problem.SelectionWidth()}, true);
   }
   if (!options.batch_axis && (sequences > 1 || options.always_cu_seqlens)) {
-    cu_q_memory = TensorMemory(options.cu_seqlens_dtype, {sequences + 1});
+    cu_q_memory = TensorMemory(options.cu_seqlens_dtype, {sequences + 1}, options.guard);
     cu_q_memory->Fill(CumulativeLengths(problem, &Lengths::q));
     if (!options.one_cu_seqlens) {
-      cu_k_memory = TensorMemory(options.cu_seqlens_dtype, {sequences + 1});
+      cu_k_memory = TensorMemory(options.cu_seqlens_dtype, {sequences + 1}, options.guard);
       cu_k_memory->Fill(CumulativeLengths(problem, &Lengths::k));
     }
   }
@@ -240,9 +240,9 @@ void Call::PlaceOn(const moba_engine* engine) {
   }
 }
 
-void Call::MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill) {
+void Call::MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill, Guard guard) {
   workspace_bytes = owned_plan.WorkspaceBytes();
-  workspace_memory.emplace(static_cast<size_t>(workspace_bytes), 64);
+  workspace_memory.emplace(static_cast<size_t>(workspace_bytes), 64, guard);
   std::memset(workspace_memory->data(), fill, workspace_memory->size());
   workspace = workspace_memory->data();
 }

@@ -43,6 +43,7 @@ struct RunOptions {
   int32_t cu_seqlens_dtype = MOBA_I32;
   bool with_lse = true;
   bool with_selected = true;        // attend: export the selection
+  Guard guard = Guard::kBehind;     // of every tensor and the workspace
   bool offset_from_lowest = false;  // data = lowest element, byte_offset leads to element 0
   int64_t spare = 0;                // plan maxima beyond what the run needs
   unsigned char workspace_fill = 0xff;
@@ -67,7 +68,8 @@ struct Call {
   // Describes the tensors as memory of the engine's device.
   void PlaceOn(const moba_engine* engine);
   // Gives the call a workspace as large as the plan asks for.
-  void MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill = 0xff);
+  void MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill = 0xff,
+                     Guard guard = Guard::kBehind);
   int32_t Run(const moba_plan* plan) { return Run(plan, &shapes); }
   int32_t Run(const moba_plan* plan, const moba_run_shapes* given_shapes);
 

@@ -43,18 +43,19 @@ size_t SpannedBytes(int32_t dtype, const std::vector<int64_t>& shape,
 
 }  // namespace
 
-TensorMemory::TensorMemory(int32_t dtype, std::vector<int64_t> shape, std::vector<int64_t> strides)
+TensorMemory::TensorMemory(int32_t dtype, std::vector<int64_t> shape, std::vector<int64_t> strides,
+                           Guard guard)
     : dtype_(dtype),
       shape_(std::move(shape)),
       strides_(std::move(strides)),
       origin_offset_(Below(shape_, strides_) * static_cast<int64_t>(ElementSize(dtype))),
-      memory_(SpannedBytes(dtype, shape_, strides_), ElementSize(dtype)) {
+      memory_(SpannedBytes(dtype, shape_, strides_), ElementSize(dtype), guard) {
   for (size_t i = 0; i < memory_.size(); ++i) memory_.data()[i] = PoisonOf(dtype)[i % 8];
   expected_.assign(memory_.data(), memory_.data() + memory_.size());
 }
 
-TensorMemory::TensorMemory(int32_t dtype, std::vector<int64_t> shape)
-    : TensorMemory(dtype, shape, ContiguousStrides(shape)) {}
+TensorMemory::TensorMemory(int32_t dtype, std::vector<int64_t> shape, Guard guard)
+    : TensorMemory(dtype, shape, ContiguousStrides(shape), guard) {}
 
 template <typename Body>
 void TensorMemory::ForEachElement(Body body) const {

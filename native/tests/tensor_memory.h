@@ -15,9 +15,10 @@ class TensorMemory {
  public:
   // Strides count elements and may be zero or negative. The memory is exactly what the elements
   // span, all of it poison.
-  TensorMemory(int32_t dtype, std::vector<int64_t> shape, std::vector<int64_t> strides);
+  TensorMemory(int32_t dtype, std::vector<int64_t> shape, std::vector<int64_t> strides,
+               Guard guard = Guard::kBehind);
   // Contiguous, the last axis innermost.
-  TensorMemory(int32_t dtype, std::vector<int64_t> shape);
+  TensorMemory(int32_t dtype, std::vector<int64_t> shape, Guard guard = Guard::kBehind);
 
   // Writes all elements, given in row-major order, and remembers the bytes for Unchanged().
   void Fill(const std::vector<double>& values);

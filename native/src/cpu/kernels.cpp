@@ -46,7 +46,23 @@ constexpr Kernels kKernels = {
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#if HWY_ARCH_X86
+#include <cpuid.h>
+#endif
+
 namespace moba::cpu {
+
+#if HWY_ARCH_X86
+namespace {
+
+// Clang 14 does not know the name for __builtin_cpu_supports.
+bool HasF16c() {
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+}  // namespace
+#endif
 
 const Kernels* CompiledKernels(Target target) {
   switch (target) {
@@ -78,9 +94,8 @@ bool ProcessorSupports(Target target) {
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case Target::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi") &&
-             __builtin_cpu_supports("bmi2");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c() &&
+             __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 #endif
     default:
       return CompiledKernels(target) != nullptr;

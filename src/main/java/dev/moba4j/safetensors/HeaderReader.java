@@ -5,7 +5,12 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,15 +37,19 @@ final class HeaderReader {
     }
 
     static Header read(Path file, byte[] json) throws IOException {
-        try (JsonParser parser = JSON.createParser(json)) {
+        // Of bytes alone the parser would guess the encoding.
+        Reader text = new InputStreamReader(new ByteArrayInputStream(json), StandardCharsets.UTF_8.newDecoder());
+        try (JsonParser parser = JSON.createParser(text)) {
             return new HeaderReader(file, parser).header();
+        } catch (CharacterCodingException e) {
+            throw new SafetensorsException(file + ": the header is no valid UTF-8, expected JSON in UTF-8", e);
         } catch (StreamConstraintsException e) {
             throw new SafetensorsException(
                     file + ": the header is refused, expected reasonable sizes: " + e.getOriginalMessage(), e);
         } catch (JsonProcessingException e) {
             throw new SafetensorsException(
-                    file + ": the header is no valid JSON at its byte "
-                            + e.getLocation().getByteOffset() + ", expected one object",
+                    file + ": the header is no valid JSON at its character "
+                            + e.getLocation().getCharOffset() + ", expected one object",
                     e);
         }
     }

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Specification section 8: bad usage and bad input end with status 2, one clear line on stderr and no output file. */
 class BadUsageTest {
@@ -89,6 +90,12 @@ class BadUsageTest {
             arguments.addAll(Arrays.asList((Object[]) options.split(" ")));
         }
         assertRefused(moba(directory, arguments.toArray()), named);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "-1", "10000000", "long"})
+    void refusesToFuzzForNoLengthOfTime(String seconds) throws IOException {
+        assertRefused(moba(directory, "test", "--fuzz", seconds), "--fuzz");
     }
 
     static Stream<Input> inputs() {

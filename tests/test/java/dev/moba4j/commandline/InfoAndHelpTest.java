@@ -51,7 +51,7 @@ class InfoAndHelpTest {
                 + " --local-blocks --picture --repeat --stats --quiet",
         "info --help, --json",
         "demo --help, demo",
-        "test --help, test"
+        "test --help, test --fuzz"
     })
     void helpNamesWhatThereIs(String arguments, String names) {
         Result result = moba(directory, (Object[]) arguments.split(" "));

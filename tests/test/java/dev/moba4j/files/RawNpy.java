@@ -61,9 +61,15 @@ public final class RawNpy {
     }
 
     public RawNpy bytes(String descr, byte[] content, String shape) {
+        return raw(
+                "{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape
+                        + ", }",
+                content);
+    }
+
+    public RawNpy raw(String text, byte[] content) {
         data = content;
-        return header("{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': "
-                + shape + ", }");
+        return header(text);
     }
 
     private static String tuple(long... shape) {

@@ -70,7 +70,9 @@ class SafetensorsFileTest {
                         "metadata of numbers", "{\"__metadata__\":{\"a\":1}," + T + "}", "__metadata__", "1", "string"),
                 Hostile.of("nested a thousand deep", "{\"t\":" + "[".repeat(100_000), "\"t\"", "object"),
                 Hostile.of("shape nested", "{\"t\":{\"shape\":" + "[".repeat(100_000), "\"t\"", "shape"),
-                Hostile.of("invalid UTF-8", "{\"t\\uD800\":" + "}", "header"),
+                Hostile.of("half a surrogate pair", "{\"t\\uD800\":" + "}", "header"),
+                Hostile.of("UTF-16", "{\0}\0", "header", "JSON"),
+                Hostile.of("what begins like UTF-32", "\0\0\0{0!:{", "header", "JSON"),
                 Hostile.tensor(
                         "dtype twice",
                         "\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]",
@@ -144,6 +146,20 @@ class SafetensorsFileTest {
                 .satisfies(e -> Sentences.assertSentence(e, hostile.parts))
                 .hasMessageContaining("hostile");
         Files.delete(file);
+    }
+
+    @Test
+    void refusesAHeaderThatIsNotUtf8() throws IOException {
+        byte[] header = "{\"\u00e9\":{}}".getBytes(StandardCharsets.ISO_8859_1);
+        byte[] content = ByteBuffer.allocate(Long.BYTES + header.length)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(header.length)
+                .put(header)
+                .array();
+        Path file = Files.write(directory.resolve("latin"), content);
+        assertThatThrownBy(() -> SafetensorsFile.open(file))
+                .isInstanceOf(SafetensorsException.class)
+                .satisfies(e -> Sentences.assertSentence(e, "latin", "header", "UTF-8"));
     }
 
     @Test
