@@ -166,6 +166,7 @@ typedef struct moba_engine_options {
   int32_t num_threads; /* threads that work on one run, the calling thread included, at most 1024;
                           0 = all processors this process may use. Results do not depend on it. */
   int32_t device_id;   /* device ordinal; 0 for the CPU */
+  /* A CUDA engine wants cpu_target and num_threads 0. */
 } moba_engine_options;
 
 typedef struct moba_engine_info {
@@ -267,12 +268,16 @@ MOBA_API int32_t moba_selection_width(const moba_plan* plan, const moba_run_shap
 
 /* Common to the three run functions:
  *   workspace        moba_plan_workspace_bytes() bytes, 64-byte aligned; used by one run at a time.
- *   stream           NULL on the CPU (a cudaStream_t on a CUDA engine).
+ *   stream           NULL on the CPU; on a CUDA engine a cudaStream_t, NULL being the default one.
  *   progress         NULL, or two int64: [0] units of work done, [1] units in all. Written with
  *                    relaxed atomic stores while the call runs.
  *   cancel           NULL, or an int32 that another thread sets to non-zero to stop the call soon;
  *                    it then returns MOBA_CANCELLED, with outputs partly written.
  *   A pointer may be NULL where its tensor is absent or has no elements.
+ *   A CUDA engine takes tensors (cu_seqlens excepted) and workspace in memory of its device. It
+ *   enqueues the run on the stream and returns: cancel is looked at before, progress counts the
+ *   enqueueing. A given selection is checked on the device; a row of it that breaks the rules
+ *   gets NaN in o and lse.
  *   The same bits come out for any number of threads, and a row's bits depend on its own sequence
  *   and the options alone, not on what else is in the batch. */
 
@@ -311,7 +316,7 @@ typedef struct moba_merge_shapes {
 
 /* Combines attention over two disjoint sets of keys into attention over their union:
  *   lse = ln(exp(lse_a) + exp(lse_b)),  o = o_a exp(lse_a - lse) + o_b exp(lse_b - lse).
- * A side whose lse is -inf contributes nothing. Outputs overlap neither inputs nor each other. */
+ * MOBA_UNSUPPORTED on a CUDA engine. A side whose lse is -inf contributes nothing. Outputs overlap neither inputs nor each other. */
 MOBA_API int32_t moba_merge_states(const moba_engine* engine, const moba_merge_shapes* shapes,
                                    const void* o_a, const float* lse_a, const void* o_b,
                                    const float* lse_b, void* o, float* lse);
