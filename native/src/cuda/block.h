@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "cuda/status.h"
+#include "cuda/queue.h"
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
@@ -29,12 +29,6 @@ namespace moba::cuda {
 inline constexpr int kThreads = 128;
 // Blocks that have to fit on a multiprocessor together: the most at which no kernel spills.
 inline constexpr int kBlocksPerMultiprocessor = 5;
-
-// Where and in how many blocks at once a kernel runs.
-struct Queue {
-  void* stream;     // a cudaStream_t
-  int64_t workers;  // most blocks of a grid; they stride over the indices
-};
 
 #ifdef __CUDACC__
 

@@ -111,7 +111,7 @@ struct Route {
                                         const float* scores) {
     uint64_t prefix = 0;
     int32_t wanted = eligible.places;
-    for (int shift = 64 - kDigitBits;; shift -= kDigitBits) {
+    for (int shift = 64 - kDigitBits; shift >= 0; shift -= kDigitBits) {
       block.Each([&](int thread) {
         for (int bin = thread; bin < kBins; bin += kThreads) shared.bins[bin] = 0;
       });
@@ -134,9 +134,10 @@ struct Route {
       const Cut cut = block.Uniform(shared.cut);
       prefix |= static_cast<uint64_t>(cut.bin) << shift;
       wanted -= cut.above;
-      // At the last digit candidates are told apart, so this ends there.
-      if (wanted == cut.inside) return prefix;
+      // The last digit tells all candidates apart, but one seldom gets there.
+      if (wanted == cut.inside) break;
     }
+    return prefix;
   }
 
   // Forced blocks and the chosen ones ascending, then -1; the same for every head of the group.

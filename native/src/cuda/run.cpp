@@ -6,6 +6,7 @@
 #include "cuda/attend.h"
 #include "cuda/centroids.h"
 #include "cuda/route.h"
+#include "cuda/sequence_table.h"
 
 namespace moba::cuda {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "core/plan_shape.h"
 #include "core/problem.h"
-#include "cuda/block.h"
-#include "cuda/sequence_table.h"
+#include "cuda/queue.h"
+#include "cuda/sequence_source.h"
 
 namespace moba::cuda {
 

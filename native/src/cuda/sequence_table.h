@@ -5,6 +5,7 @@
 #include "core/plan_shape.h"
 #include "core/problem.h"
 #include "cuda/block.h"
+#include "cuda/sequence_source.h"
 
 namespace moba::cuda {
 
@@ -40,12 +41,6 @@ struct SequenceTable {
     }
     return records[low];
   }
-};
-
-// Gives sequence `index` of a run. False: there is none to be had, and the run ends.
-struct SequenceSource {
-  bool (*next)(void* state, int64_t index, core::Sequence* result);
-  void* state;
 };
 
 struct SequenceTotals {

@@ -4,6 +4,7 @@
 #define MOBA_TESTS_CUDA_EMULATED_RUN_H_
 
 #include "core/plan_shape.h"
+#include "cuda/block.h"
 #include "cuda/run.h"
 #include "oracle.h"
 #include "run.h"

@@ -37,7 +37,18 @@ TEST(CudaSelection, TakesTheLowerBlockAmongEqualScores) {
 }
 
 TEST(CudaSelection, TakesMinusZeroForZero) {
-  EXPECT_EQ(Chosen(WithKeys({-1, -0.0, 0.0, -0.0, 0.0}, 2)), (Blocks{1, 2}));
+  // Products that vanish keep their sign; in the last channel of each chain nothing is added to it.
+  Problem problem = WithKeys({}, 2);
+  problem.head_dim = 32;
+  problem.sequences = {{1, 5}};
+  problem.q.assign(32, 0);
+  problem.k.assign(5 * 32, 0);
+  const double keys[] = {-1, -1e-30, 1e-30, -1e-30, 1e-30};
+  for (int64_t channel : {15, 31}) {
+    problem.Q(0, 0, channel) = 1e-30;
+    for (int64_t key = 0; key < 5; ++key) problem.K(key, 0, channel) = keys[key];
+  }
+  EXPECT_EQ(Chosen(problem), (Blocks{1, 2}));
 }
 
 TEST(CudaSelection, OrdersNaNBelowEveryNumber) {

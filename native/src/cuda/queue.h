@@ -1,11 +1,17 @@
-// How enqueueing a run ended.
+// Where kernels are enqueued, and how enqueueing ended.
 #pragma once
 
 #include <cstdint>
 
 namespace moba::cuda {
 
-struct Status {
+// Where and in how many blocks at once a kernel runs.
+struct Queue {
+  void* stream;     // a cudaStream_t
+  int64_t workers;  // most blocks of a grid; they stride over the indices
+};
+
+struct [[nodiscard]] Status {
   enum class Code : int32_t { kOk, kNoSequence, kDeviceError };
 
   Code code;
