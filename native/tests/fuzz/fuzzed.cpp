@@ -2,8 +2,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <random>
 #include <string>
-#include <vector>
 
 namespace moba_test {
 namespace {
@@ -28,6 +28,17 @@ std::vector<moba_engine*> MakeEngines() {
 }
 
 }  // namespace
+
+std::vector<uint8_t> Prolonged(const uint8_t* data, size_t size) {
+  uint32_t seed = 0;
+  std::memcpy(&seed, data, std::min(size, sizeof seed));
+  std::minstd_rand random(seed);
+  std::vector<uint8_t> bytes(1024);
+  for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random() >> 8);
+  // FuzzedDataProvider takes numbers from the end.
+  bytes.insert(bytes.end(), data, data + size);
+  return bytes;
+}
 
 void Expect(bool holds, const char* what) {
   if (holds) return;

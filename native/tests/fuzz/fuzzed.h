@@ -7,11 +7,17 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "guarded_memory.h"
 #include "moba/moba.h"
 
 namespace moba_test {
+
+// The bytes of a fuzzer, and behind them as many more as a call may want: short inputs describe
+// whole calls as well. What comes behind depends on the first bytes alone, so that a change of one
+// choice leaves the others as they were.
+std::vector<uint8_t> Prolonged(const uint8_t* data, size_t size);
 
 // Ends the process with `what` and the library's last sentence when `holds` is false.
 void Expect(bool holds, const char* what);

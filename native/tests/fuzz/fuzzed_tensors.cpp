@@ -2,6 +2,9 @@
 
 #include <limits>
 #include <random>
+#include <set>
+
+#include "storage.h"
 
 namespace moba_test {
 
@@ -26,6 +29,26 @@ moba_tensor Describe(FuzzedDataProvider& bytes, Role role, int32_t dtype,
   moba_tensor tensor = DescribeTensor(dtype, shape, strides);
   tensor.byte_offset = bytes.PickValueInArray({0, 0, 64, 4096});
   return tensor;
+}
+
+std::vector<int64_t> ElementOffsets(const moba_tensor& tensor) {
+  const auto size = static_cast<int64_t>(ElementSize(tensor.dtype));
+  std::vector<int64_t> offsets = {0};
+  for (int32_t axis = 0; axis < tensor.ndim; ++axis) {
+    std::vector<int64_t> longer;
+    for (int64_t offset : offsets) {
+      for (int64_t i = 0; i < tensor.shape[axis]; ++i) {
+        longer.push_back(offset + i * tensor.stride[axis] * size);
+      }
+    }
+    offsets = std::move(longer);
+  }
+  return offsets;
+}
+
+bool HasDistinctElements(const moba_tensor& tensor) {
+  const std::vector<int64_t> offsets = ElementOffsets(tensor);
+  return std::set<int64_t>(offsets.begin(), offsets.end()).size() == offsets.size();
 }
 
 void FillWithFloats(FuzzedDataProvider& bytes, DescribedMemory& tensor) {

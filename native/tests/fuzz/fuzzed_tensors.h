@@ -20,6 +20,12 @@ int32_t PickFloatType(FuzzedDataProvider& bytes);
 moba_tensor Describe(FuzzedDataProvider& bytes, Role role, int32_t dtype,
                      const std::vector<int64_t>& shape, bool channel_axis);
 
+// Distance in bytes of each element from the first, in row-major order.
+std::vector<int64_t> ElementOffsets(const moba_tensor& tensor);
+
+// Whether no two elements share an address, as outputs must have it.
+bool HasDistinctElements(const moba_tensor& tensor);
+
 // Gives a floating-point tensor that has memory its values: finite ones, and some that are not.
 void FillWithFloats(FuzzedDataProvider& bytes, DescribedMemory& tensor);
 

@@ -86,7 +86,8 @@ void CheckPlan(FuzzedDataProvider& bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace moba_test;
-  FuzzedDataProvider bytes(data, size);
+  const std::vector<uint8_t> choices = Prolonged(data, size);
+  FuzzedDataProvider bytes(choices.data(), choices.size());
   const auto index = static_cast<int32_t>(PickInteger(bytes));
   switch (bytes.ConsumeIntegralInRange(0, 3)) {
     case 0:

@@ -73,18 +73,8 @@ void MergeApart(FuzzedDataProvider& bytes, const moba_engine* engine,
     } else {
       Expect(tensor.NothingElseWritten(), "writes to elements of outputs only");
       Expect(tensor.EveryElementWritten(), "every element of an output");
+      Expect(HasDistinctElements(Tensors(shapes)[i]), "refusal of elements that overlap");
     }
-  }
-}
-
-// Calls `body` with the distance in bytes of each element from the first.
-template <typename Body>
-void ForEachOffset(const moba_tensor& tensor, int32_t axis, int64_t offset, const Body& body) {
-  if (axis == tensor.ndim) return body(offset);
-  for (int64_t i = 0; i < tensor.shape[axis]; ++i) {
-    ForEachOffset(
-        tensor, axis + 1,
-        offset + i * tensor.stride[axis] * static_cast<int64_t>(ElementSize(tensor.dtype)), body);
   }
 }
 
@@ -99,9 +89,9 @@ void MergeTogether(FuzzedDataProvider& bytes, const moba_engine* engine, moba_me
     moba_tensor& tensor = (&shapes.o_a)[i];
     const auto size = static_cast<int64_t>(ElementSize(tensor.dtype));
     const int64_t first = size * bytes.ConsumeIntegralInRange<int64_t>(0, kBytes / size - 1);
-    ForEachOffset(tensor, 0, first, [&](int64_t offset) { elements[i].push_back(offset); });
-    for (int64_t offset : elements[i]) {
-      if (offset < 0 || offset + size > kBytes) return;
+    for (int64_t offset : ElementOffsets(tensor)) {
+      elements[i].push_back(first + offset);
+      if (first + offset < 0 || first + offset + size > kBytes) return;
     }
     tensor.byte_offset = 0;
     pointers[i] = reinterpret_cast<char*>(memory.data()) + first;
@@ -129,7 +119,8 @@ void MergeTogether(FuzzedDataProvider& bytes, const moba_engine* engine, moba_me
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace moba_test;
-  FuzzedDataProvider bytes(data, size);
+  const std::vector<uint8_t> choices = Prolonged(data, size);
+  FuzzedDataProvider bytes(choices.data(), choices.size());
   const moba_engine* engine = PickEngine(bytes);
   moba_merge_shapes shapes = DescribeValid(bytes);
   if (bytes.ConsumeBool()) {

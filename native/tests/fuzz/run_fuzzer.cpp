@@ -227,15 +227,15 @@ class Run {
     }
   }
 
-  moba_tensor* Tensor(int slot) {
-    moba_tensor* const tensors[] = {&shapes_.q,
-                                    &shapes_.k,
-                                    &shapes_.v,
-                                    &shapes_.o,
-                                    &shapes_.lse,
-                                    &shapes_.selected,
-                                    &shapes_.cu_seqlens_q,
-                                    &shapes_.cu_seqlens_k};
+  const moba_tensor* Tensor(int slot) const {
+    const moba_tensor* const tensors[] = {&shapes_.q,
+                                          &shapes_.k,
+                                          &shapes_.v,
+                                          &shapes_.o,
+                                          &shapes_.lse,
+                                          &shapes_.selected,
+                                          &shapes_.cu_seqlens_q,
+                                          &shapes_.cu_seqlens_k};
     return tensors[slot];
   }
 
@@ -259,7 +259,7 @@ class Run {
       DescribedMemory& memory = memory_.emplace_back(*Tensor(slot), guard);
       pointers_[slot] = memory.data();
       if (memory.Wild()) {
-        must_fail_ = true;
+        wild_ = must_fail_ = true;
         if (IsIndexArray(slot)) pointers_[slot] = nullptr;
       }
     }
@@ -332,19 +332,15 @@ class Run {
     int64_t needed = -1;
     Expect(moba_plan_workspace_bytes(plan, &needed) == MOBA_OK && needed >= 0, "workspace bytes");
     const Guard guard = PickGuard(bytes_);
-    const bool affordable = needed <= kMostWorkspace;
-    GuardedMemory workspace(affordable ? static_cast<size_t>(needed) : 0, 64, guard);
-    auto* workspace_data = affordable ? workspace.data() : nullptr;
-    int64_t workspace_bytes = needed;
-    if (spoilt_workspace_) {
-      workspace_bytes = PickInteger(bytes_);
-      must_fail_ |= workspace_bytes < needed;
-    }
-    must_fail_ |= !affordable && needed > 0;
+    const int64_t workspace_bytes = spoilt_workspace_ ? PickInteger(bytes_) : needed;
+    const bool affordable = workspace_bytes <= kMostWorkspace;
+    GuardedMemory workspace(affordable ? std::max<int64_t>(workspace_bytes, 0) : 0, 64, guard);
+    auto* const workspace_data = affordable ? workspace.data() : nullptr;
+    must_fail_ |= workspace_bytes < needed || !affordable;
 
     GuardedMemory counters(2 * sizeof(int64_t), alignof(int64_t), guard);
     auto* progress = bytes_.ConsumeBool() ? nullptr : reinterpret_cast<int64_t*>(counters.data());
-    if (must_fail_) progress = reinterpret_cast<int64_t*>(workspace_data);
+    if (wild_) progress = reinterpret_cast<int64_t*>(workspace_data);
     GuardedMemory flag(sizeof(int32_t), alignof(int32_t), guard);
     auto* const cancel = reinterpret_cast<int32_t*>(flag.data());
     *cancel = bytes_.ConsumeBool() && bytes_.ConsumeBool() ? 1 : 0;
@@ -384,7 +380,9 @@ class Run {
         continue;
       }
       Expect(memory->NothingElseWritten(), "writes to elements of outputs only");
-      Expect(status != MOBA_OK || memory->EveryElementWritten(), "every element of an output");
+      if (status != MOBA_OK) continue;
+      Expect(memory->EveryElementWritten(), "every element of an output");
+      Expect(HasDistinctElements(*Tensor(slot)), "refusal of elements that overlap");
     }
     if (status == MOBA_OK && valid_.operation != Operation::kAttendSelected &&
         shapes_.selected.ndim != 0) {
@@ -404,6 +402,7 @@ class Run {
   bool o_is_q_ = false;
   int null_ = -1;
   int misplaced_ = -1;
+  bool wild_ = false;
   bool must_fail_ = false;
   std::vector<DescribedMemory> memory_;
   char* pointers_[kSlots] = {};
@@ -413,7 +412,8 @@ class Run {
 }  // namespace moba_test
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  FuzzedDataProvider bytes(data, size);
+  const std::vector<uint8_t> choices = moba_test::Prolonged(data, size);
+  FuzzedDataProvider bytes(choices.data(), choices.size());
   const moba_test::Description valid(bytes);
   moba_test::Run(bytes, valid).Check();
   return 0;

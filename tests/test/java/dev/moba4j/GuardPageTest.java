@@ -1,5 +1,6 @@
 package dev.moba4j;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.moba4j.oracle.Numerics;
@@ -42,39 +43,32 @@ class GuardPageTest {
 
     @ParameterizedTest(name = "{0}, {1}, {2}")
     @MethodSource("problems")
-    void attendStaysWithinItsTensors(Backend backend, Cases c, DType dtype) {
-        attend(backend, c.problem(dtype), GuardedMemory::before);
-        attend(backend, c.problem(dtype), GuardedMemory::after);
+    void callsStayWithinTheirTensors(Backend backend, Cases c, DType dtype) {
+        for (Layout layout : new Layout[] {Layout.PACKED, Layout.HEAD_MAJOR, Layout.GAPS}) {
+            call(backend, c.problem(dtype), new Placement(GuardedMemory::before, layout));
+            call(backend, c.problem(dtype), new Placement(GuardedMemory::after, layout));
+        }
     }
 
-    private static void attend(Backend backend, Problem problem, Place place) {
+    private static void call(Backend backend, Problem problem, Placement placement) {
         int tq = problem.tokensQ();
         int tk = problem.tokensK();
+        int heads = problem.heads();
+        int kvHeads = problem.kvHeads();
+        DType dtype = problem.dtype();
         try (Arena arena = Arena.ofShared()) {
             AttentionInputs inputs = AttentionInputs.of(
-                            floats(place, arena, problem.dtype(), problem.q(), tq, problem.heads(), problem.headDim()),
-                            floats(
-                                    place,
-                                    arena,
-                                    problem.dtype(),
-                                    problem.k(),
-                                    tk,
-                                    problem.kvHeads(),
-                                    problem.headDim()),
-                            floats(
-                                    place,
-                                    arena,
-                                    problem.dtype(),
-                                    problem.v(),
-                                    tk,
-                                    problem.kvHeads(),
-                                    problem.headDimV()))
-                    .withCuSeqlens(ints(place, arena, problem.cuSeqlensQ()), ints(place, arena, problem.cuSeqlensK()));
-            Tensor o = empty(place, arena, problem.dtype(), tq, problem.heads(), problem.headDimV());
-            Tensor lse = empty(place, arena, DType.F32, tq, problem.heads());
+                            placement.floats(arena, dtype, problem.q(), tq, heads, problem.headDim()),
+                            placement.floats(arena, dtype, problem.k(), tk, kvHeads, problem.headDim()),
+                            placement.floats(arena, dtype, problem.v(), tk, kvHeads, problem.headDimV()))
+                    .withCuSeqlens(
+                            placement.offsets(arena, problem.cuSeqlensQ()),
+                            placement.offsets(arena, problem.cuSeqlensK()));
+            Tensor o = placement.rows(arena, dtype, tq, heads, problem.headDimV());
+            Tensor lse = placement.lse(arena, tq, heads);
             Tensor selected = problem.options().full()
                     ? null
-                    : empty(place, arena, DType.I32, tq, problem.heads(), problem.selectionWidth());
+                    : placement.rows(arena, DType.I32, tq, heads, problem.selectionWidth());
             try (AttentionPlan plan =
                     backend.engine().plan(Call.spec(problem, problem.options().full() ? 0 : 9))) {
                 plan.attend(inputs, AttentionOutputs.of(o, lse, selected));
@@ -83,32 +77,50 @@ class GuardPageTest {
                 if (selected != null) {
                     plan.attendSelected(inputs, selected, AttentionOutputs.of(o, lse));
                     Numerics.assertAttention(problem, rows, o.toFloats(), lse.toFloats());
+                    plan.route(inputs, selected);
                 }
             }
+            Tensor merged = placement.rows(arena, dtype, tq, heads, problem.headDimV());
+            backend.engine().mergeStates(o, lse, o, lse, merged, placement.lse(arena, tq, heads));
+            assertThat(merged.toFloats()).as("two equal halves").isEqualTo(o.toFloats());
         }
     }
 
-    private static Tensor empty(Place place, Arena arena, DType dtype, long... shape) {
-        long bytes = dtype.byteSize();
-        for (long size : shape) {
-            bytes *= size;
+    /** Where tensors lie between their guard pages, and how: exactly the bytes from the first element to the last. */
+    private record Placement(Place place, Layout layout) {
+        Tensor rows(Arena arena, DType dtype, long tokens, long heads, long channels) {
+            long[] strides = layout.strides(tokens, heads, channels);
+            return tensor(arena, dtype, new long[] {tokens, heads, channels}, new long[] {strides[1], strides[2], 1});
         }
-        return Tensor.wrap(place.of(arena, bytes), dtype, shape);
-    }
 
-    private static Tensor floats(Place place, Arena arena, DType dtype, float[] values, long... shape) {
-        Tensor tensor = empty(place, arena, dtype, shape);
-        try (Arena own = Arena.ofConfined()) {
-            tensor.segment().copyFrom(Tensor.ofFloats(own, dtype, values, shape).segment());
+        Tensor lse(Arena arena, long tokens, long heads) {
+            long[] strides = layout.strides(tokens, heads, 1);
+            return tensor(arena, DType.F32, new long[] {tokens, heads}, new long[] {strides[1], strides[2]});
         }
-        return tensor;
-    }
 
-    private static Tensor ints(Place place, Arena arena, int[] values) {
-        Tensor tensor = empty(place, arena, DType.I32, values.length);
-        for (int i = 0; i < values.length; i++) {
-            tensor.setLong(values[i], i);
+        Tensor floats(Arena arena, DType dtype, float[] values, int tokens, int heads, int channels) {
+            Tensor tensor = rows(arena, dtype, tokens, heads, channels);
+            for (int i = 0; i < values.length; i++) {
+                tensor.setFloat(values[i], i / channels / heads, i / channels % heads, i % channels);
+            }
+            return tensor;
         }
-        return tensor;
+
+        Tensor offsets(Arena arena, int[] values) {
+            DType dtype = layout == Layout.PACKED ? DType.I32 : DType.I64;
+            Tensor tensor = tensor(arena, dtype, new long[] {values.length}, new long[] {1});
+            for (int i = 0; i < values.length; i++) {
+                tensor.setLong(values[i], i);
+            }
+            return tensor;
+        }
+
+        private Tensor tensor(Arena arena, DType dtype, long[] shape, long[] strides) {
+            long elements = 1;
+            for (int axis = 0; axis < shape.length; axis++) {
+                elements += (shape[axis] - 1) * strides[axis];
+            }
+            return Tensor.wrap(place.of(arena, elements * dtype.byteSize()), dtype, shape, strides);
+        }
     }
 }
