@@ -149,7 +149,7 @@ int32_t RunOnDevice(const moba_plan& plan, const core::Problem& problem, const S
   control.Begin(1);
   if (control.Cancelled()) return Cancelled();
   SequenceReader reader = {&sequences, {}};
-  const core::SequenceSource source = {sequences.size(), &reader, &SequenceReader::Next};
+  const core::SequenceSource source = {&SequenceReader::Next, &reader};
   char text[256];
   const core::DeviceStatus status =
       engine.device->run(engine.ordinal, plan.shape, problem, source, workspace.data,

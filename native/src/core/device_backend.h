@@ -10,19 +10,11 @@
 
 #include "core/plan_shape.h"
 #include "core/problem.h"
+#include "core/sequence_source.h"
 
 namespace moba::core {
 
 inline constexpr int32_t kDeviceBackendVersion = 1;
-
-// Where a run reads its sequences: they lie in the caller's memory, which may change meanwhile, so
-// each is validated when it is read.
-struct SequenceSource {
-  int64_t count;
-  void* reader;
-  // Reads sequence `index`, in order; false if what is there is not valid.
-  bool (*next)(void* reader, int64_t index, Sequence* sequence);
-};
 
 enum class DeviceStatus : int32_t { kOk, kInvalidSequences, kOutOfMemory, kFailed };
 

@@ -90,8 +90,8 @@ int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers) {
   return carver.used();
 }
 
-Status Run(const core::PlanShape& shape, const core::Problem& problem, const SequenceSource& source,
-           void* workspace, const Queue& queue) {
+Status Run(const core::PlanShape& shape, const core::Problem& problem,
+           const core::SequenceSource& source, void* workspace, const Queue& queue) {
   core::Carver carver(workspace);
   const Workspace memory(shape, queue.workers, carver);
   SequenceTotals totals;

@@ -9,7 +9,7 @@
 #include "core/plan_shape.h"
 #include "core/problem.h"
 #include "cuda/queue.h"
-#include "cuda/sequence_source.h"
+#include "core/sequence_source.h"
 
 namespace moba::cuda {
 
@@ -20,7 +20,7 @@ int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers);
 // Enqueues a validated run. All tensors and the workspace are memory of the queue's device;
 // problem.sequences is not used, problem.num_sequences sequences come from `source`.
 // After a failure what was enqueued before it still runs.
-Status Run(const core::PlanShape& shape, const core::Problem& problem, const SequenceSource& source,
-           void* workspace, const Queue& queue);
+Status Run(const core::PlanShape& shape, const core::Problem& problem,
+           const core::SequenceSource& source, void* workspace, const Queue& queue);
 
 }  // namespace moba::cuda

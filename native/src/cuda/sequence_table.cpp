@@ -44,7 +44,7 @@ SequenceRecord MakeRecord(const core::PlanShape& shape, core::Operation operatio
 }  // namespace
 
 Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Operation operation,
-                      const SequenceSource& source, int64_t count, SequenceRecord* records,
+                      const core::SequenceSource& source, int64_t count, SequenceRecord* records,
                       SequenceTotals& totals) {
   for (int64_t first = 0; first < count; first += kRecordsAtOnce) {
     StoreRecords store = {};

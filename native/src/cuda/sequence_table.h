@@ -5,7 +5,7 @@
 #include "core/plan_shape.h"
 #include "core/problem.h"
 #include "cuda/block.h"
-#include "cuda/sequence_source.h"
+#include "core/sequence_source.h"
 
 namespace moba::cuda {
 
@@ -51,7 +51,7 @@ struct SequenceTotals {
 
 // Reads `count` sequences and enqueues their way into `records`.
 Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Operation operation,
-                      const SequenceSource& source, int64_t count, SequenceRecord* records,
+                      const core::SequenceSource& source, int64_t count, SequenceRecord* records,
                       SequenceTotals& totals);
 
 }  // namespace moba::cuda

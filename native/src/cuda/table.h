@@ -24,8 +24,7 @@ constexpr core::DeviceBackend Table() {
     const char* error = Device::Select(ordinal);
     if (error == nullptr) {
       const Queue queue = {stream, Device::Workers(ordinal)};
-      const Status status =
-          Run(shape, problem, {sequences.next, sequences.reader}, workspace, queue);
+      const Status status = Run(shape, problem, sequences, workspace, queue);
       if (status.ok()) return core::DeviceStatus::kOk;
       if (status.code == Status::Code::kNoSequence) return core::DeviceStatus::kInvalidSequences;
       error = status.text;
