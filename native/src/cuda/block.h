@@ -28,7 +28,7 @@ namespace moba::cuda {
 
 inline constexpr int kThreads = 128;
 // Blocks that have to fit on a multiprocessor together: the most at which no kernel spills.
-inline constexpr int kBlocksPerMultiprocessor = 5;
+inline constexpr int kLeastBlocksPerMultiprocessor = 5;
 
 #ifdef __CUDACC__
 
@@ -67,7 +67,7 @@ MOBA_DEVICE void AtomicAdd(int32_t* address, int32_t value) { atomicAdd(address,
 MOBA_DEVICE float Product(float a, float b) { return __fmul_rn(a, b); }
 
 template <class Kernel>
-__global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor)
+__global__ void __launch_bounds__(kThreads, kLeastBlocksPerMultiprocessor)
     RunKernel(const __grid_constant__ Kernel kernel, int64_t count) {
   __shared__ typename Kernel::Shared shared;
   Block block;
