@@ -316,7 +316,8 @@ typedef struct moba_merge_shapes {
 
 /* Combines attention over two disjoint sets of keys into attention over their union:
  *   lse = ln(exp(lse_a) + exp(lse_b)),  o = o_a exp(lse_a - lse) + o_b exp(lse_b - lse).
- * MOBA_UNSUPPORTED on a CUDA engine. A side whose lse is -inf contributes nothing. Outputs overlap neither inputs nor each other. */
+ * MOBA_UNSUPPORTED on a CUDA engine. A side whose lse is -inf contributes nothing. Outputs overlap
+ * neither inputs nor each other. */
 MOBA_API int32_t moba_merge_states(const moba_engine* engine, const moba_merge_shapes* shapes,
                                    const void* o_a, const float* lse_a, const void* o_b,
                                    const float* lse_b, void* o, float* lse);

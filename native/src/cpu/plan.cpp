@@ -19,8 +19,8 @@ constexpr int64_t kMostWindowEntries = int64_t{1} << 22;
 constexpr int64_t kTasksPerThread = 6;
 
 // Rows of a window. Larger ones fill the panels of sparse blocks better, but leave fewer tasks.
-int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t width, int num_threads,
-                   int64_t wave_heads, int64_t panel_rows) {
+int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t width,
+                   int num_threads, int64_t wave_heads, int64_t panel_rows) {
   int64_t rows = kDenseWindowRows;
   int64_t least = 2 * panel_rows;
   if (shape.block_size > 0 && width < most_blocks) {
