@@ -56,6 +56,7 @@ int32_t CreateOnDevice(const moba_engine_options& options, moba_engine** result)
   auto engine = std::make_shared<Engine>();
   engine->device = cuda.backend;
   engine->ordinal = options.device_id;
+  engine->device_name = text;
   *result = new moba_engine{std::move(engine)};
   return MOBA_OK;
 }
@@ -121,7 +122,7 @@ int32_t moba_engine_get_info(const moba_engine* engine, moba_engine_info* info) 
     value.backend = MOBA_BACKEND_CUDA;
     value.device_id = state.ordinal;
     std::strncpy(value.name, "cuda", sizeof value.name - 1);
-    state.device->describe(state.ordinal, value.device, sizeof value.device);
+    std::strncpy(value.device, state.device_name.c_str(), sizeof value.device - 1);
     return moba::api::WriteStruct("info", value, info);
   }
   value.backend = MOBA_BACKEND_CPU;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "api/gate.h"
 #include "core/device_backend.h"
@@ -18,6 +19,7 @@ struct Engine {
   Gate gate;
   const core::DeviceBackend* device = nullptr;
   int32_t ordinal = 0;
+  std::string device_name;
   const cpu::Kernels* kernels = nullptr;
   cpu::Target target = cpu::Target::kAuto;
   std::unique_ptr<cpu::ThreadPool> pool;

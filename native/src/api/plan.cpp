@@ -161,11 +161,8 @@ int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, mob
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
   if (state.device != nullptr) {
-    *result = new moba_plan{engine->engine,
-                            {},
-                            shape,
-                            std::nullopt,
-                            state.device->workspace_bytes(state.ordinal, shape)};
+    *result = new moba_plan{
+        engine->engine, {}, shape, std::nullopt, state.device->workspace_bytes(shape)};
     return MOBA_OK;
   }
   const cpu::Plan plan(shape, *state.kernels, state.pool->num_threads());

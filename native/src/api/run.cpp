@@ -160,8 +160,6 @@ int32_t RunOnDevice(const moba_plan& plan, const core::Problem& problem, const S
       return MOBA_OK;
     case core::DeviceStatus::kInvalidSequences:
       return reader.status;  // the sentence is there
-    case core::DeviceStatus::kOutOfMemory:
-      return Fail(MOBA_OUT_OF_MEMORY, "%s", text);
     case core::DeviceStatus::kFailed:
       break;
   }

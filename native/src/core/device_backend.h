@@ -16,7 +16,7 @@ namespace moba::core {
 
 inline constexpr int32_t kDeviceBackendVersion = 1;
 
-enum class DeviceStatus : int32_t { kOk, kInvalidSequences, kOutOfMemory, kFailed };
+enum class DeviceStatus : int32_t { kOk, kInvalidSequences, kFailed };
 
 struct DeviceBackend {
   int32_t version = kDeviceBackendVersion;
@@ -28,7 +28,7 @@ struct DeviceBackend {
   bool (*describe)(int32_t ordinal, char* text, size_t size);
 
   // Device memory that a run of such a plan needs.
-  int64_t (*workspace_bytes)(int32_t ordinal, const PlanShape& shape);
+  int64_t (*workspace_bytes)(const PlanShape& shape);
 
   // Enqueues a run on a stream; data pointers of `problem` and the workspace are device memory.
   // Does not wait for it, and allocates nothing.

@@ -9,14 +9,14 @@ namespace {
 
 // Oldest compute capability that this library holds code for.
 constexpr int kLeastMajor = 8;
-// Thread blocks of a grid for each multiprocessor: enough to fill it.
-constexpr int64_t kBlocksPerMultiprocessor = 8;
 
 const char* ErrorText(cudaError_t error) {
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
 
 struct CudaDevice {
+  static constexpr int64_t kWorkers = 1056;  // eight for each of Hopper's 132 multiprocessors
+
   static bool Describe(int32_t ordinal, char* text, size_t size) {
     if (!HasDriver()) {
       std::snprintf(text, size, "there is no NVIDIA driver: libcuda.so.1 was not found");
@@ -44,13 +44,6 @@ struct CudaDevice {
   }
 
   static const char* Select(int32_t ordinal) { return ErrorText(cudaSetDevice(ordinal)); }
-
-  static int64_t Workers(int32_t ordinal) {
-    int multiprocessors = 0;
-    const cudaError_t error =
-        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, ordinal);
-    return kBlocksPerMultiprocessor * (error == cudaSuccess ? multiprocessors : 1);
-  }
 
  private:
   // Without a driver the runtime would only say that the driver is too old.

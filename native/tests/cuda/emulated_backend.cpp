@@ -12,7 +12,7 @@ struct EmulatedDevice {
     return ordinal == 0;
   }
   static const char* Select(int32_t /*ordinal*/) { return nullptr; }
-  static int64_t Workers(int32_t /*ordinal*/) { return 3; }
+  static constexpr int64_t kWorkers = 3;
 };
 
 constexpr core::DeviceBackend kTable = Table<EmulatedDevice>();
