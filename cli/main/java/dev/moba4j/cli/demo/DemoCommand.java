@@ -60,7 +60,9 @@ public final class DemoCommand implements Callable<Integer> {
                 List<Step> steps = new Growth(haystack, moba, full, java.contestant(arena, haystack, quiet)).run(TOP_K);
                 Trial ownBlock = new Contestant(engine, arena, haystack, quiet).moba(length, 1, 0);
                 DemoReport report = new DemoReport(haystack, engine.info(), steps, ownBlock);
-                new DemoOutput(report, java.absence()).print(System.out).write(FOLDER);
+                DemoOutput output = new DemoOutput(report, java.absence());
+                output.print(System.out);
+                output.write(FOLDER, System.out);
             }
         }
         return 0;

@@ -1,6 +1,7 @@
 package dev.moba4j.cli.demo;
 
 import dev.moba4j.cli.OutputPaths;
+import dev.moba4j.cli.Table;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -36,6 +37,11 @@ final class DemoOutput {
 
     private final DemoReport report;
     private final String javaAbsence;
+    private final Table needles;
+    private final Table ways;
+    private final Table times;
+    private final Table memory;
+    private final Table differences;
 
     /**
      * Output of a report.
@@ -45,22 +51,26 @@ final class DemoOutput {
     DemoOutput(DemoReport report, String javaAbsence) {
         this.report = report;
         this.javaAbsence = javaAbsence;
+        needles = report.needles();
+        ways = report.ways();
+        times = report.times();
+        memory = report.memory();
+        differences = report.differences();
     }
 
     /** Prints tables and the short of it. */
-    DemoOutput print(PrintStream out) {
+    void print(PrintStream out) {
         out.printf(
                 "Needles, MoBA, top-k %d: the token asked looks for a value planted long before%n%s%n",
-                DemoCommand.TOP_K, report.needles());
-        out.printf("Top-k 1 reads the query's own block alone, so it cannot find anything%n%s%n", report.ways());
-        out.printf("Time of one call over growing contexts, routing included%n%s%n", report.times());
-        out.printf("Memory beside the tensors%n%s%n", report.memory());
-        out.printf("How far the outputs are apart%n%s%n", report.differences());
+                DemoCommand.TOP_K, needles);
+        out.printf("Top-k 1 reads the query's own block alone, so it cannot find anything%n%s%n", ways);
+        out.printf("Time of one call over growing contexts, routing included%n%s%n", times);
+        out.printf("Memory beside the tensors%n%s%n", memory);
+        out.printf("How far the outputs are apart%n%s%n", differences);
         out.println(summary());
         if (!javaAbsence.isEmpty()) {
             out.println(javaAbsence);
         }
-        return this;
     }
 
     private String summary() {
@@ -75,26 +85,26 @@ final class DemoOutput {
                 report.speedup());
     }
 
-    /** Writes pictures and page into a folder. */
-    void write(Path folder) {
+    /** Writes pictures and page into a folder, and says where the page is. */
+    void write(Path folder, PrintStream out) {
         byte[] map = report.selectionMap();
         byte[] growth = GrowthChart.png(report.steps(), report.engine().backend());
         byte @Nullable [] backends = javaAbsence.isEmpty() ? BackendChart.png(report.steps()) : null;
         DemoPage page = new DemoPage(
                         "Needles in a long context", DemoReport.setting(report.haystack(), report.engine()), summary())
                 .section("Needles", NEEDLES)
-                .table(report.needles())
+                .table(needles)
                 .section("Which blocks were read", MAP)
                 .picture(map, "map of the key blocks that the queries of head 0 read")
                 .section("What it costs", WAYS)
-                .table(report.ways())
+                .table(ways)
                 .section("Growing contexts", GROWTH)
                 .picture(growth, "time of one call over the number of tokens, both axes logarithmic")
-                .table(report.times())
+                .table(times)
                 .section("Memory", MEMORY)
-                .table(report.memory())
+                .table(memory)
                 .section("Differences", DIFFERENCES)
-                .table(report.differences());
+                .table(differences);
         OutputPaths.write(folder.resolve("selection-map.png"), map);
         OutputPaths.write(folder.resolve("time.png"), growth);
         if (backends == null) {
@@ -106,6 +116,6 @@ final class DemoOutput {
         }
         Path file = folder.resolve("index.html");
         OutputPaths.write(file, page.bytes());
-        System.out.println("page with pictures: " + file);
+        out.println("page with pictures: " + file);
     }
 }
