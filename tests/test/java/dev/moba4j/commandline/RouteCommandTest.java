@@ -14,6 +14,8 @@ import dev.moba4j.oracle.Routes;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
@@ -39,23 +41,7 @@ class RouteCommandTest {
         Path input = InputFiles.packed(PROBLEM, DType.I32).write(directory.resolve("X.safetensors"));
         Path output = directory.resolve("Y.safetensors");
         Path picture = directory.resolve("P.png");
-        Result result = moba(
-                directory,
-                "route",
-                "--input",
-                input,
-                "--output",
-                output,
-                "--block-size",
-                8,
-                "--top-k",
-                3,
-                "--routing",
-                "group",
-                "--sink-blocks",
-                1,
-                "--picture",
-                picture);
+        Result result = drawn(input, output, picture, 8, 3, "--routing", "group", "--sink-blocks", 1);
         assertThat(result.status()).as("%s", result).isZero();
         assertThat(result.err()).isEmpty();
         Map<String, Entry> tensors = RawSafetensors.read(output);
@@ -68,6 +54,14 @@ class RouteCommandTest {
         assertThat(colours(image)).as("colours of the picture").isGreaterThan(2);
     }
 
+    private Result drawn(Path input, Path output, Path picture, int blockSize, int topK, Object... more) {
+        List<Object> arguments =
+                new ArrayList<>(List.of("route", "--input", input, "--output", output, "--picture", picture));
+        arguments.addAll(List.of("--block-size", blockSize, "--top-k", topK));
+        arguments.addAll(List.of(more));
+        return moba(directory, arguments.toArray());
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 5})
     void drawsAnyNumberOfHeads(int heads) throws IOException {
@@ -77,19 +71,7 @@ class RouteCommandTest {
                 .write(directory.resolve("X.safetensors"));
         Path output = directory.resolve("Y.safetensors");
         Path picture = directory.resolve("P.png");
-        Result result = moba(
-                directory,
-                "route",
-                "--input",
-                input,
-                "--output",
-                output,
-                "--block-size",
-                2,
-                "--top-k",
-                2,
-                "--picture",
-                picture);
+        Result result = drawn(input, output, picture, 2, 2);
         assertThat(result.status()).as("%s", result).isZero();
         assertThat(colours(ImageIO.read(picture.toFile()))).isGreaterThan(2);
     }
