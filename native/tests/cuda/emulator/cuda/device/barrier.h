@@ -1,0 +1,50 @@
+// Emulation of native/src/cuda/device/barrier.h.
+#pragma once
+
+#include "cuda/device/thread.h"
+
+namespace moba::cuda {
+
+class Barrier {
+ public:
+  void Init(int arrivals) {
+    expected_ = pending_ = static_cast<int16_t>(arrivals);
+    phase_ = 0;
+    bytes_ = 0;
+  }
+  void Arrive() {
+    if (pending_ <= 0) emulator::Fail("more threads arrived at a barrier than it expects");
+    --pending_;
+    EndPhase();
+  }
+  void ArriveExpecting(uint32_t bytes) {
+    bytes_ += static_cast<int32_t>(bytes);
+    Arrive();
+  }
+  void Wait(uint32_t parity) {
+    Machine().WaitUntil([&] { return (static_cast<uint16_t>(phase_) & 1) != parity; });
+  }
+
+  void BytesCame(uint32_t bytes) {
+    bytes_ -= static_cast<int32_t>(bytes);
+    EndPhase();
+  }
+
+ private:
+  void EndPhase() {
+    if (pending_ != 0 || bytes_ != 0) return;
+    phase_ ^= 1;
+    pending_ = expected_;
+  }
+
+  int32_t bytes_;
+  int16_t pending_;
+  int16_t expected_ : 15;
+  uint16_t phase_ : 1;
+};
+static_assert(sizeof(Barrier) == 8);
+
+inline void FenceBarriers() {}
+inline void FenceForAsync() { Machine().FenceOfThread(); }
+
+}  // namespace moba::cuda
