@@ -37,6 +37,7 @@ TEST(Api, NamesEveryStatus) {
   EXPECT_STREQ(moba_status_name(MOBA_CLOSED), "MOBA_CLOSED");
   EXPECT_STREQ(moba_status_name(MOBA_BUSY), "MOBA_BUSY");
   EXPECT_STREQ(moba_status_name(MOBA_INTERNAL), "MOBA_INTERNAL");
+  EXPECT_STREQ(moba_status_name(MOBA_DEVICE_ERROR), "MOBA_DEVICE_ERROR");
   EXPECT_NE(moba_status_name(4711), nullptr);
   EXPECT_NE(moba_status_name(-1), nullptr);
 }

@@ -46,7 +46,7 @@ struct Merge {
     return moba_merge_states(engine, &shapes, o_a.origin(),
                              reinterpret_cast<const float*>(lse_a.origin()), o_b.origin(),
                              reinterpret_cast<const float*>(lse_b.origin()), o.origin(),
-                             reinterpret_cast<float*>(lse.origin()));
+                             reinterpret_cast<float*>(lse.origin()), nullptr);
   }
 
   TensorMemory o_a, lse_a, o_b, lse_b, o, lse;
@@ -202,7 +202,7 @@ TEST_P(MergeStates, OfNoTokensDoesNothing) {
   Merge merge(MOBA_F32, 0, 2, 4);
   EXPECT_EQ(merge.Run(Engine()), MOBA_OK) << moba_last_error();
   EXPECT_EQ(moba_merge_states(Engine(), &merge.shapes, nullptr, nullptr, nullptr, nullptr, nullptr,
-                              nullptr),
+                              nullptr, nullptr),
             MOBA_OK)
       << moba_last_error();
 }

@@ -26,11 +26,12 @@ struct MergeRequest {
   void* lse_b_data = lse_b.origin();
   void* o_data = o.origin();
   void* lse_data = lse.origin();
+  void* stream = nullptr;
 
   int32_t Execute() {
     return moba_merge_states(engine, shapes_pointer, o_a_data, static_cast<float*>(lse_a_data),
                              o_b_data, static_cast<float*>(lse_b_data), o_data,
-                             static_cast<float*>(lse_data));
+                             static_cast<float*>(lse_data), stream);
   }
 };
 
@@ -67,6 +68,7 @@ std::vector<BadMerge> BadMerges() {
       {"LseIsLseB", [](MergeRequest& r) { r.lse_data = r.lse_b_data; }, "lse.*", ""},
       {"LseInsideO", [](MergeRequest& r) { r.lse_data = r.o_data; }, "(lse|o).*", ""},
       {"Misaligned", [](MergeRequest& r) { r.o_b_data = Add(r.o_b_data, -1); }, "o_b", ""},
+      {"StreamOnCpu", [](MergeRequest& r) { r.stream = &r; }, "stream", ""},
       {"OnOtherDevice", [](MergeRequest& r) { r.shapes.o_a.device_type = MOBA_DEVICE_CUDA; },
        "o_a.*", "2|CUDA|MOBA_DEVICE_CUDA"},
   };

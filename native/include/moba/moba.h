@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 /* Grows when a declaration below changes incompatibly. Compare with moba_abi_version(). */
-#define MOBA_ABI_VERSION 1
+#define MOBA_ABI_VERSION 2
 
 /* Axes of the largest tensor: batch, token, head, channel. */
 #define MOBA_MAX_DIMS 4
@@ -55,11 +55,16 @@ enum moba_status {
   MOBA_OK = 0,
   MOBA_INVALID_ARGUMENT = 1, /* the sentence names the argument; outputs untouched */
   MOBA_UNSUPPORTED = 2,      /* valid, but not offered by this library or device */
-  MOBA_OUT_OF_MEMORY = 3,
-  MOBA_CANCELLED = 4, /* the cancel flag was seen; outputs hold unspecified values */
-  MOBA_CLOSED = 5,    /* the engine behind the plan was destroyed */
-  MOBA_BUSY = 6,      /* destroy refused: a call that uses it is under way */
-  MOBA_INTERNAL = 7
+  MOBA_OUT_OF_MEMORY = 3,    /* also of device memory; the engine stays usable */
+  MOBA_CANCELLED = 4,        /* the cancel flag was seen; outputs hold unspecified values */
+  MOBA_CLOSED = 5,           /* the engine behind the plan was destroyed */
+  MOBA_BUSY = 6,             /* destroy refused: a call that uses it is under way */
+  MOBA_INTERNAL = 7,
+  /* The device or its driver failed, or refused what it was asked for. The sentence holds CUDA's
+   * name and text of the error. It says so if the error is sticky: the CUDA context of this process
+   * is lost, and every later call that needs the device fails until the process is started again.
+   */
+  MOBA_DEVICE_ERROR = 8
 };
 
 /* One sentence about the last failure on this thread, "" if there was none. Valid until the next
@@ -316,11 +321,108 @@ typedef struct moba_merge_shapes {
 
 /* Combines attention over two disjoint sets of keys into attention over their union:
  *   lse = ln(exp(lse_a) + exp(lse_b)),  o = o_a exp(lse_a - lse) + o_b exp(lse_b - lse).
- * MOBA_UNSUPPORTED on a CUDA engine. A side whose lse is -inf contributes nothing. Outputs overlap
- * neither inputs nor each other. */
+ * A side whose lse is -inf contributes nothing. Outputs overlap neither inputs nor each other.
+ * `stream` as for a run: NULL on the CPU; a CUDA engine takes tensors in memory of its device,
+ * enqueues the merge and returns. */
 MOBA_API int32_t moba_merge_states(const moba_engine* engine, const moba_merge_shapes* shapes,
                                    const void* o_a, const float* lse_a, const void* o_b,
-                                   const float* lse_b, void* o, float* lse);
+                                   const float* lse_b, void* o, float* lse, void* stream);
+
+/* ---------------------------------------------------------------- device */
+
+/* Memory, streams, events and graphs of a CUDA engine's device: what a program needs around runs
+ * when it has no CUDA of its own. They are CUDA's, so the two may be mixed: a stream is a
+ * cudaStream_t, an event a cudaEvent_t, a graph a cudaGraphExec_t, and addresses are those of the
+ * runtime.
+ *
+ *   - On an engine of the CPU all of them answer MOBA_UNSUPPORTED.
+ *   - What is made belongs to the caller and to the device, not to the engine that made it: any
+ *     engine of the same device takes it, and releases it, also after the first was destroyed.
+ *   - The functions ending in _destroy, and moba_memory_free, accept NULL. Nothing is to be
+ * released twice, or used after.
+ *   - A result is set on MOBA_OK only. An error of work that was enqueued before can come back
+ *     from any later call, as with CUDA itself: MOBA_DEVICE_ERROR. So do handles that CUDA does
+ *     not know, where it looks.
+ *   - Where a stream is taken, NULL is the default one of the device. Streams made here do not wait
+ *     for it, nor does it wait for them. */
+
+enum moba_memory {
+  MOBA_MEMORY_DEVICE = 1, /* of the engine's device; the processor may not touch it */
+  MOBA_MEMORY_PINNED = 2  /* page-locked memory of the processor: copies overlap with other work */
+};
+
+/* Allocates `bytes` >= 0 bytes, 256-byte aligned; 0 gives NULL. `memory`: enum moba_memory.
+ * MOBA_OUT_OF_MEMORY if there are not so many. */
+MOBA_API int32_t moba_memory_allocate(const moba_engine* engine, int32_t memory, int64_t bytes,
+                                      void** address);
+
+/* Releases what moba_memory_allocate gave for the same `memory`. Waits for work that uses it. */
+MOBA_API int32_t moba_memory_free(const moba_engine* engine, int32_t memory, void* address);
+
+/* Bytes of device memory that nobody has taken, and bytes in all. */
+MOBA_API int32_t moba_memory_info(const moba_engine* engine, int64_t* free_bytes,
+                                  int64_t* total_bytes);
+
+/* Enqueues a copy between any two places, of the processor or of a device, that do not overlap.
+ * Both stay untouched by others until the stream has come so far. Memory of the processor that is
+ * not pinned may be read, or written, before this returns. */
+MOBA_API int32_t moba_memory_copy(const moba_engine* engine, void* target, const void* source,
+                                  int64_t bytes, void* stream);
+
+/* A stream: work that is done in the order in which it was enqueued, on its own (it was made with
+ * cudaStreamNonBlocking). */
+MOBA_API int32_t moba_stream_create(const moba_engine* engine, void** stream);
+
+/* Returns at once; what was enqueued is still done. */
+MOBA_API int32_t moba_stream_destroy(const moba_engine* engine, void* stream);
+
+/* Waits until all that was enqueued is done. */
+MOBA_API int32_t moba_stream_synchronize(const moba_engine* engine, void* stream);
+
+/* Whether all that was enqueued is done: 1 or 0. Does not wait. */
+MOBA_API int32_t moba_stream_query(const moba_engine* engine, void* stream, int32_t* done);
+
+/* What is enqueued on the stream from now on waits for the latest record of the event. Returns at
+ * once. An event that was never recorded makes nothing wait. */
+MOBA_API int32_t moba_stream_wait_event(const moba_engine* engine, void* stream, void* event);
+
+/* An event: a point in a stream that can be waited for, and its time. */
+MOBA_API int32_t moba_event_create(const moba_engine* engine, void** event);
+
+/* Returns at once; streams that wait for it still do. */
+MOBA_API int32_t moba_event_destroy(const moba_engine* engine, void* event);
+
+/* Makes the event stand for the work that the stream holds now. */
+MOBA_API int32_t moba_event_record(const moba_engine* engine, void* event, void* stream);
+
+/* Waits until the work of the latest record is done; not at all if it was never recorded. */
+MOBA_API int32_t moba_event_synchronize(const moba_engine* engine, void* event);
+
+/* Whether the work of the latest record is done, or it was never recorded: 1 or 0. Does not wait.
+ */
+MOBA_API int32_t moba_event_query(const moba_engine* engine, void* event, int32_t* done);
+
+/* Time from `start` to `end`, which have been recorded and are done; MOBA_DEVICE_ERROR if not. */
+MOBA_API int32_t moba_event_elapsed(const moba_engine* engine, void* start, void* end,
+                                    float* milliseconds);
+
+/* From here to moba_graph_end what is enqueued on the stream, and on streams that wait for its
+ * events, is not done but recorded. Runs, merges and copies can be; the stream must not be waited
+ * for or asked. `stream` is not NULL: CUDA does not record the default one. The mode is
+ * cudaStreamCaptureModeRelaxed: another thread may end what one began. */
+MOBA_API int32_t moba_graph_begin(const moba_engine* engine, void* stream);
+
+/* Ends the recording and makes it a graph that can be launched. It holds addresses, not contents:
+ * each launch reads what is there then. cu_seqlens, which lie in the processor's memory, were read
+ * when a run was recorded and stay as they were. After a failure nothing is recorded any more. */
+MOBA_API int32_t moba_graph_end(const moba_engine* engine, void* stream, void** graph);
+
+/* Enqueues all that the graph holds, in the order it was recorded. Launches of one graph follow one
+ * another; what it uses, workspaces included, must live until they are done. */
+MOBA_API int32_t moba_graph_launch(const moba_engine* engine, void* graph, void* stream);
+
+/* Releases a graph; launches under way are completed. */
+MOBA_API int32_t moba_graph_destroy(const moba_engine* engine, void* graph);
 
 /* ---------------------------------------------------------------- layout */
 

@@ -60,6 +60,8 @@ const char* moba_status_name(int32_t status) {
       return "MOBA_BUSY";
     case MOBA_INTERNAL:
       return "MOBA_INTERNAL";
+    case MOBA_DEVICE_ERROR:
+      return "MOBA_DEVICE_ERROR";
     default:
       return "unknown status";
   }

@@ -82,7 +82,7 @@ void MergeRow(const cpu::Kernels& kernels, const Side& a, const Side& b, const S
 }
 
 int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const Pointers& data_a,
-              const Pointers& data_b, const Pointers& data_out) {
+              const Pointers& data_b, const Pointers& data_out, void* stream) {
   if (handle == nullptr) {
     return Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
   }
@@ -92,6 +92,9 @@ int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const P
   if (engine.device != nullptr) {
     return Fail(MOBA_UNSUPPORTED,
                 "the CUDA backend merges no states, expected an engine of the CPU");
+  }
+  if (stream != nullptr) {
+    return Fail(MOBA_INVALID_ARGUMENT, "stream is not NULL, expected NULL on the CPU");
   }
   moba_merge_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
@@ -132,6 +135,6 @@ int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const P
 
 extern "C" int32_t moba_merge_states(const moba_engine* engine, const moba_merge_shapes* shapes,
                                      const void* o_a, const float* lse_a, const void* o_b,
-                                     const float* lse_b, void* o, float* lse) {
-  return moba::api::Merge(engine, shapes, {o_a, lse_a}, {o_b, lse_b}, {o, lse});
+                                     const float* lse_b, void* o, float* lse, void* stream) {
+  return moba::api::Merge(engine, shapes, {o_a, lse_a}, {o_b, lse_b}, {o, lse}, stream);
 }

@@ -38,7 +38,8 @@ int32_t Merge(const moba_engine* engine, const moba_merge_shapes* shapes,
               char* const (&p)[kTensors]) {
   return Answer([&] {
     return moba_merge_states(engine, shapes, p[0], reinterpret_cast<float*>(p[1]), p[2],
-                             reinterpret_cast<float*>(p[3]), p[4], reinterpret_cast<float*>(p[5]));
+                             reinterpret_cast<float*>(p[3]), p[4], reinterpret_cast<float*>(p[5]),
+                             nullptr);
   });
 }
 

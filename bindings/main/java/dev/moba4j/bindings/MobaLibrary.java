@@ -23,10 +23,10 @@ public class MobaLibrary extends MobaLibrary$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int MOBA_ABI_VERSION = (int)1L;
+    private static final int MOBA_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define MOBA_ABI_VERSION 1
+     * #define MOBA_ABI_VERSION 2
      * }
      */
     public static int MOBA_ABI_VERSION() {
@@ -121,6 +121,15 @@ public class MobaLibrary extends MobaLibrary$shared {
      */
     public static int MOBA_INTERNAL() {
         return MOBA_INTERNAL;
+    }
+    private static final int MOBA_DEVICE_ERROR = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum moba_status.MOBA_DEVICE_ERROR = 8
+     * }
+     */
+    public static int MOBA_DEVICE_ERROR() {
+        return MOBA_DEVICE_ERROR;
     }
 
     private static class moba_last_error {
@@ -1355,6 +1364,7 @@ public class MobaLibrary extends MobaLibrary$shared {
             MobaLibrary.C_POINTER,
             MobaLibrary.C_POINTER,
             MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
             MobaLibrary.C_POINTER
         );
 
@@ -1366,7 +1376,7 @@ public class MobaLibrary extends MobaLibrary$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse)
+     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse, void *stream)
      * }
      */
     public static FunctionDescriptor moba_merge_states$descriptor() {
@@ -1376,7 +1386,7 @@ public class MobaLibrary extends MobaLibrary$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse)
+     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse, void *stream)
      * }
      */
     public static MethodHandle moba_merge_states$handle() {
@@ -1386,7 +1396,7 @@ public class MobaLibrary extends MobaLibrary$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse)
+     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse, void *stream)
      * }
      */
     public static MemorySegment moba_merge_states$address() {
@@ -1395,16 +1405,1208 @@ public class MobaLibrary extends MobaLibrary$shared {
 
     /**
      * {@snippet lang=c :
-     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse)
+     * int32_t moba_merge_states(const moba_engine *engine, const moba_merge_shapes *shapes, const void *o_a, const float *lse_a, const void *o_b, const float *lse_b, void *o, float *lse, void *stream)
      * }
      */
-    public static int moba_merge_states(MemorySegment engine, MemorySegment shapes, MemorySegment o_a, MemorySegment lse_a, MemorySegment o_b, MemorySegment lse_b, MemorySegment o, MemorySegment lse) {
+    public static int moba_merge_states(MemorySegment engine, MemorySegment shapes, MemorySegment o_a, MemorySegment lse_a, MemorySegment o_b, MemorySegment lse_b, MemorySegment o, MemorySegment lse, MemorySegment stream) {
         var mh$ = moba_merge_states.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("moba_merge_states", engine, shapes, o_a, lse_a, o_b, lse_b, o, lse);
+                traceDowncall("moba_merge_states", engine, shapes, o_a, lse_a, o_b, lse_b, o, lse, stream);
             }
-            return (int)mh$.invokeExact(engine, shapes, o_a, lse_a, o_b, lse_b, o, lse);
+            return (int)mh$.invokeExact(engine, shapes, o_a, lse_a, o_b, lse_b, o, lse, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+    private static final int MOBA_MEMORY_DEVICE = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum moba_memory.MOBA_MEMORY_DEVICE = 1
+     * }
+     */
+    public static int MOBA_MEMORY_DEVICE() {
+        return MOBA_MEMORY_DEVICE;
+    }
+    private static final int MOBA_MEMORY_PINNED = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum moba_memory.MOBA_MEMORY_PINNED = 2
+     * }
+     */
+    public static int MOBA_MEMORY_PINNED() {
+        return MOBA_MEMORY_PINNED;
+    }
+
+    private static class moba_memory_allocate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_INT,
+            MobaLibrary.C_LONG,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_memory_allocate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_allocate(const moba_engine *engine, int32_t memory, int64_t bytes, void **address)
+     * }
+     */
+    public static FunctionDescriptor moba_memory_allocate$descriptor() {
+        return moba_memory_allocate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_allocate(const moba_engine *engine, int32_t memory, int64_t bytes, void **address)
+     * }
+     */
+    public static MethodHandle moba_memory_allocate$handle() {
+        return moba_memory_allocate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_allocate(const moba_engine *engine, int32_t memory, int64_t bytes, void **address)
+     * }
+     */
+    public static MemorySegment moba_memory_allocate$address() {
+        return moba_memory_allocate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_memory_allocate(const moba_engine *engine, int32_t memory, int64_t bytes, void **address)
+     * }
+     */
+    public static int moba_memory_allocate(MemorySegment engine, int memory, long bytes, MemorySegment address) {
+        var mh$ = moba_memory_allocate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_memory_allocate", engine, memory, bytes, address);
+            }
+            return (int)mh$.invokeExact(engine, memory, bytes, address);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_memory_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_memory_free");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_free(const moba_engine *engine, int32_t memory, void *address)
+     * }
+     */
+    public static FunctionDescriptor moba_memory_free$descriptor() {
+        return moba_memory_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_free(const moba_engine *engine, int32_t memory, void *address)
+     * }
+     */
+    public static MethodHandle moba_memory_free$handle() {
+        return moba_memory_free.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_free(const moba_engine *engine, int32_t memory, void *address)
+     * }
+     */
+    public static MemorySegment moba_memory_free$address() {
+        return moba_memory_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_memory_free(const moba_engine *engine, int32_t memory, void *address)
+     * }
+     */
+    public static int moba_memory_free(MemorySegment engine, int memory, MemorySegment address) {
+        var mh$ = moba_memory_free.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_memory_free", engine, memory, address);
+            }
+            return (int)mh$.invokeExact(engine, memory, address);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_memory_info {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_memory_info");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_info(const moba_engine *engine, int64_t *free_bytes, int64_t *total_bytes)
+     * }
+     */
+    public static FunctionDescriptor moba_memory_info$descriptor() {
+        return moba_memory_info.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_info(const moba_engine *engine, int64_t *free_bytes, int64_t *total_bytes)
+     * }
+     */
+    public static MethodHandle moba_memory_info$handle() {
+        return moba_memory_info.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_info(const moba_engine *engine, int64_t *free_bytes, int64_t *total_bytes)
+     * }
+     */
+    public static MemorySegment moba_memory_info$address() {
+        return moba_memory_info.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_memory_info(const moba_engine *engine, int64_t *free_bytes, int64_t *total_bytes)
+     * }
+     */
+    public static int moba_memory_info(MemorySegment engine, MemorySegment free_bytes, MemorySegment total_bytes) {
+        var mh$ = moba_memory_info.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_memory_info", engine, free_bytes, total_bytes);
+            }
+            return (int)mh$.invokeExact(engine, free_bytes, total_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_memory_copy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_LONG,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_memory_copy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_copy(const moba_engine *engine, void *target, const void *source, int64_t bytes, void *stream)
+     * }
+     */
+    public static FunctionDescriptor moba_memory_copy$descriptor() {
+        return moba_memory_copy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_copy(const moba_engine *engine, void *target, const void *source, int64_t bytes, void *stream)
+     * }
+     */
+    public static MethodHandle moba_memory_copy$handle() {
+        return moba_memory_copy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_memory_copy(const moba_engine *engine, void *target, const void *source, int64_t bytes, void *stream)
+     * }
+     */
+    public static MemorySegment moba_memory_copy$address() {
+        return moba_memory_copy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_memory_copy(const moba_engine *engine, void *target, const void *source, int64_t bytes, void *stream)
+     * }
+     */
+    public static int moba_memory_copy(MemorySegment engine, MemorySegment target, MemorySegment source, long bytes, MemorySegment stream) {
+        var mh$ = moba_memory_copy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_memory_copy", engine, target, source, bytes, stream);
+            }
+            return (int)mh$.invokeExact(engine, target, source, bytes, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_stream_create {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_stream_create");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_create(const moba_engine *engine, void **stream)
+     * }
+     */
+    public static FunctionDescriptor moba_stream_create$descriptor() {
+        return moba_stream_create.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_create(const moba_engine *engine, void **stream)
+     * }
+     */
+    public static MethodHandle moba_stream_create$handle() {
+        return moba_stream_create.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_create(const moba_engine *engine, void **stream)
+     * }
+     */
+    public static MemorySegment moba_stream_create$address() {
+        return moba_stream_create.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_stream_create(const moba_engine *engine, void **stream)
+     * }
+     */
+    public static int moba_stream_create(MemorySegment engine, MemorySegment stream) {
+        var mh$ = moba_stream_create.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_stream_create", engine, stream);
+            }
+            return (int)mh$.invokeExact(engine, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_stream_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_stream_destroy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_destroy(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static FunctionDescriptor moba_stream_destroy$descriptor() {
+        return moba_stream_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_destroy(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static MethodHandle moba_stream_destroy$handle() {
+        return moba_stream_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_destroy(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static MemorySegment moba_stream_destroy$address() {
+        return moba_stream_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_stream_destroy(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static int moba_stream_destroy(MemorySegment engine, MemorySegment stream) {
+        var mh$ = moba_stream_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_stream_destroy", engine, stream);
+            }
+            return (int)mh$.invokeExact(engine, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_stream_synchronize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_stream_synchronize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_synchronize(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static FunctionDescriptor moba_stream_synchronize$descriptor() {
+        return moba_stream_synchronize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_synchronize(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static MethodHandle moba_stream_synchronize$handle() {
+        return moba_stream_synchronize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_synchronize(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static MemorySegment moba_stream_synchronize$address() {
+        return moba_stream_synchronize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_stream_synchronize(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static int moba_stream_synchronize(MemorySegment engine, MemorySegment stream) {
+        var mh$ = moba_stream_synchronize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_stream_synchronize", engine, stream);
+            }
+            return (int)mh$.invokeExact(engine, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_stream_query {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_stream_query");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_query(const moba_engine *engine, void *stream, int32_t *done)
+     * }
+     */
+    public static FunctionDescriptor moba_stream_query$descriptor() {
+        return moba_stream_query.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_query(const moba_engine *engine, void *stream, int32_t *done)
+     * }
+     */
+    public static MethodHandle moba_stream_query$handle() {
+        return moba_stream_query.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_query(const moba_engine *engine, void *stream, int32_t *done)
+     * }
+     */
+    public static MemorySegment moba_stream_query$address() {
+        return moba_stream_query.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_stream_query(const moba_engine *engine, void *stream, int32_t *done)
+     * }
+     */
+    public static int moba_stream_query(MemorySegment engine, MemorySegment stream, MemorySegment done) {
+        var mh$ = moba_stream_query.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_stream_query", engine, stream, done);
+            }
+            return (int)mh$.invokeExact(engine, stream, done);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_stream_wait_event {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_stream_wait_event");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_wait_event(const moba_engine *engine, void *stream, void *event)
+     * }
+     */
+    public static FunctionDescriptor moba_stream_wait_event$descriptor() {
+        return moba_stream_wait_event.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_wait_event(const moba_engine *engine, void *stream, void *event)
+     * }
+     */
+    public static MethodHandle moba_stream_wait_event$handle() {
+        return moba_stream_wait_event.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_stream_wait_event(const moba_engine *engine, void *stream, void *event)
+     * }
+     */
+    public static MemorySegment moba_stream_wait_event$address() {
+        return moba_stream_wait_event.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_stream_wait_event(const moba_engine *engine, void *stream, void *event)
+     * }
+     */
+    public static int moba_stream_wait_event(MemorySegment engine, MemorySegment stream, MemorySegment event) {
+        var mh$ = moba_stream_wait_event.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_stream_wait_event", engine, stream, event);
+            }
+            return (int)mh$.invokeExact(engine, stream, event);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_event_create {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_event_create");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_event_create(const moba_engine *engine, void **event)
+     * }
+     */
+    public static FunctionDescriptor moba_event_create$descriptor() {
+        return moba_event_create.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_event_create(const moba_engine *engine, void **event)
+     * }
+     */
+    public static MethodHandle moba_event_create$handle() {
+        return moba_event_create.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_event_create(const moba_engine *engine, void **event)
+     * }
+     */
+    public static MemorySegment moba_event_create$address() {
+        return moba_event_create.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_event_create(const moba_engine *engine, void **event)
+     * }
+     */
+    public static int moba_event_create(MemorySegment engine, MemorySegment event) {
+        var mh$ = moba_event_create.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_event_create", engine, event);
+            }
+            return (int)mh$.invokeExact(engine, event);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_event_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_event_destroy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_event_destroy(const moba_engine *engine, void *event)
+     * }
+     */
+    public static FunctionDescriptor moba_event_destroy$descriptor() {
+        return moba_event_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_event_destroy(const moba_engine *engine, void *event)
+     * }
+     */
+    public static MethodHandle moba_event_destroy$handle() {
+        return moba_event_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_event_destroy(const moba_engine *engine, void *event)
+     * }
+     */
+    public static MemorySegment moba_event_destroy$address() {
+        return moba_event_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_event_destroy(const moba_engine *engine, void *event)
+     * }
+     */
+    public static int moba_event_destroy(MemorySegment engine, MemorySegment event) {
+        var mh$ = moba_event_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_event_destroy", engine, event);
+            }
+            return (int)mh$.invokeExact(engine, event);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_event_record {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_event_record");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_event_record(const moba_engine *engine, void *event, void *stream)
+     * }
+     */
+    public static FunctionDescriptor moba_event_record$descriptor() {
+        return moba_event_record.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_event_record(const moba_engine *engine, void *event, void *stream)
+     * }
+     */
+    public static MethodHandle moba_event_record$handle() {
+        return moba_event_record.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_event_record(const moba_engine *engine, void *event, void *stream)
+     * }
+     */
+    public static MemorySegment moba_event_record$address() {
+        return moba_event_record.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_event_record(const moba_engine *engine, void *event, void *stream)
+     * }
+     */
+    public static int moba_event_record(MemorySegment engine, MemorySegment event, MemorySegment stream) {
+        var mh$ = moba_event_record.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_event_record", engine, event, stream);
+            }
+            return (int)mh$.invokeExact(engine, event, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_event_synchronize {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_event_synchronize");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_event_synchronize(const moba_engine *engine, void *event)
+     * }
+     */
+    public static FunctionDescriptor moba_event_synchronize$descriptor() {
+        return moba_event_synchronize.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_event_synchronize(const moba_engine *engine, void *event)
+     * }
+     */
+    public static MethodHandle moba_event_synchronize$handle() {
+        return moba_event_synchronize.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_event_synchronize(const moba_engine *engine, void *event)
+     * }
+     */
+    public static MemorySegment moba_event_synchronize$address() {
+        return moba_event_synchronize.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_event_synchronize(const moba_engine *engine, void *event)
+     * }
+     */
+    public static int moba_event_synchronize(MemorySegment engine, MemorySegment event) {
+        var mh$ = moba_event_synchronize.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_event_synchronize", engine, event);
+            }
+            return (int)mh$.invokeExact(engine, event);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_event_query {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_event_query");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_event_query(const moba_engine *engine, void *event, int32_t *done)
+     * }
+     */
+    public static FunctionDescriptor moba_event_query$descriptor() {
+        return moba_event_query.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_event_query(const moba_engine *engine, void *event, int32_t *done)
+     * }
+     */
+    public static MethodHandle moba_event_query$handle() {
+        return moba_event_query.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_event_query(const moba_engine *engine, void *event, int32_t *done)
+     * }
+     */
+    public static MemorySegment moba_event_query$address() {
+        return moba_event_query.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_event_query(const moba_engine *engine, void *event, int32_t *done)
+     * }
+     */
+    public static int moba_event_query(MemorySegment engine, MemorySegment event, MemorySegment done) {
+        var mh$ = moba_event_query.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_event_query", engine, event, done);
+            }
+            return (int)mh$.invokeExact(engine, event, done);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_event_elapsed {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_event_elapsed");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_event_elapsed(const moba_engine *engine, void *start, void *end, float *milliseconds)
+     * }
+     */
+    public static FunctionDescriptor moba_event_elapsed$descriptor() {
+        return moba_event_elapsed.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_event_elapsed(const moba_engine *engine, void *start, void *end, float *milliseconds)
+     * }
+     */
+    public static MethodHandle moba_event_elapsed$handle() {
+        return moba_event_elapsed.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_event_elapsed(const moba_engine *engine, void *start, void *end, float *milliseconds)
+     * }
+     */
+    public static MemorySegment moba_event_elapsed$address() {
+        return moba_event_elapsed.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_event_elapsed(const moba_engine *engine, void *start, void *end, float *milliseconds)
+     * }
+     */
+    public static int moba_event_elapsed(MemorySegment engine, MemorySegment start, MemorySegment end, MemorySegment milliseconds) {
+        var mh$ = moba_event_elapsed.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_event_elapsed", engine, start, end, milliseconds);
+            }
+            return (int)mh$.invokeExact(engine, start, end, milliseconds);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_graph_begin {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_graph_begin");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_begin(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static FunctionDescriptor moba_graph_begin$descriptor() {
+        return moba_graph_begin.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_begin(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static MethodHandle moba_graph_begin$handle() {
+        return moba_graph_begin.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_begin(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static MemorySegment moba_graph_begin$address() {
+        return moba_graph_begin.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_graph_begin(const moba_engine *engine, void *stream)
+     * }
+     */
+    public static int moba_graph_begin(MemorySegment engine, MemorySegment stream) {
+        var mh$ = moba_graph_begin.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_graph_begin", engine, stream);
+            }
+            return (int)mh$.invokeExact(engine, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_graph_end {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_graph_end");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_end(const moba_engine *engine, void *stream, void **graph)
+     * }
+     */
+    public static FunctionDescriptor moba_graph_end$descriptor() {
+        return moba_graph_end.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_end(const moba_engine *engine, void *stream, void **graph)
+     * }
+     */
+    public static MethodHandle moba_graph_end$handle() {
+        return moba_graph_end.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_end(const moba_engine *engine, void *stream, void **graph)
+     * }
+     */
+    public static MemorySegment moba_graph_end$address() {
+        return moba_graph_end.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_graph_end(const moba_engine *engine, void *stream, void **graph)
+     * }
+     */
+    public static int moba_graph_end(MemorySegment engine, MemorySegment stream, MemorySegment graph) {
+        var mh$ = moba_graph_end.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_graph_end", engine, stream, graph);
+            }
+            return (int)mh$.invokeExact(engine, stream, graph);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_graph_launch {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_graph_launch");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_launch(const moba_engine *engine, void *graph, void *stream)
+     * }
+     */
+    public static FunctionDescriptor moba_graph_launch$descriptor() {
+        return moba_graph_launch.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_launch(const moba_engine *engine, void *graph, void *stream)
+     * }
+     */
+    public static MethodHandle moba_graph_launch$handle() {
+        return moba_graph_launch.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_launch(const moba_engine *engine, void *graph, void *stream)
+     * }
+     */
+    public static MemorySegment moba_graph_launch$address() {
+        return moba_graph_launch.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_graph_launch(const moba_engine *engine, void *graph, void *stream)
+     * }
+     */
+    public static int moba_graph_launch(MemorySegment engine, MemorySegment graph, MemorySegment stream) {
+        var mh$ = moba_graph_launch.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_graph_launch", engine, graph, stream);
+            }
+            return (int)mh$.invokeExact(engine, graph, stream);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class moba_graph_destroy {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_graph_destroy");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_destroy(const moba_engine *engine, void *graph)
+     * }
+     */
+    public static FunctionDescriptor moba_graph_destroy$descriptor() {
+        return moba_graph_destroy.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_destroy(const moba_engine *engine, void *graph)
+     * }
+     */
+    public static MethodHandle moba_graph_destroy$handle() {
+        return moba_graph_destroy.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_graph_destroy(const moba_engine *engine, void *graph)
+     * }
+     */
+    public static MemorySegment moba_graph_destroy$address() {
+        return moba_graph_destroy.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_graph_destroy(const moba_engine *engine, void *graph)
+     * }
+     */
+    public static int moba_graph_destroy(MemorySegment engine, MemorySegment graph) {
+        var mh$ = moba_graph_destroy.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_graph_destroy", engine, graph);
+            }
+            return (int)mh$.invokeExact(engine, graph);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -89,7 +89,8 @@ final class NativeEngine implements BackendEngine {
                     operands.oB().segment(),
                     operands.lseB().segment(),
                     operands.o().segment(),
-                    operands.lse().segment()));
+                    operands.lse().segment(),
+                    MemorySegment.NULL));
         }
     }
 
