@@ -43,6 +43,8 @@ struct Merge {
   }
 
   int32_t Run(const moba_engine* engine) {
+    PlaceOn(engine,
+            {&shapes.o_a, &shapes.lse_a, &shapes.o_b, &shapes.lse_b, &shapes.o, &shapes.lse});
     return moba_merge_states(engine, &shapes, o_a.origin(),
                              reinterpret_cast<const float*>(lse_a.origin()), o_b.origin(),
                              reinterpret_cast<const float*>(lse_b.origin()), o.origin(),

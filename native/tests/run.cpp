@@ -229,15 +229,8 @@ Call::Call(const Problem& problem, Operation operation, const RunOptions& option
 }
 
 void Call::PlaceOn(const moba_engine* engine) {
-  moba_engine_info info = {};
-  info.struct_size = sizeof info;
-  EXPECT_EQ(moba_engine_get_info(engine, &info), MOBA_OK) << moba_last_error();
-  if (info.backend != MOBA_BACKEND_CUDA) return;
-  for (moba_tensor* tensor :
-       {&shapes.q, &shapes.k, &shapes.v, &shapes.o, &shapes.lse, &shapes.selected}) {
-    tensor->device_type = MOBA_DEVICE_CUDA;
-    tensor->device_id = info.device_id;
-  }
+  moba_test::PlaceOn(engine,
+                     {&shapes.q, &shapes.k, &shapes.v, &shapes.o, &shapes.lse, &shapes.selected});
 }
 
 void Call::MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill, Guard guard) {

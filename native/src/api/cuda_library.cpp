@@ -33,7 +33,7 @@ CudaLibrary Load() {
   const core::DeviceBackend own = {};
   if (backend == nullptr || backend->version != own.version ||
       backend->problem_size != own.problem_size || backend->shape_size != own.shape_size ||
-      backend->sequence_size != own.sequence_size) {
+      backend->sequence_size != own.sequence_size || backend->merge_size != own.merge_size) {
     dlclose(library);
     return {nullptr, path + " is of another version than this library"};
   }

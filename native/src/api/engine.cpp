@@ -89,6 +89,23 @@ int32_t CreateEngine(const moba_engine_options* input, moba_engine** result) {
   return MOBA_OK;
 }
 
+moba_engine_info Describe(const Engine& engine) {
+  moba_engine_info info = {};
+  if (engine.device != nullptr) {
+    info.backend = MOBA_BACKEND_CUDA;
+    info.device_id = engine.ordinal;
+    std::strncpy(info.name, "cuda", sizeof info.name - 1);
+    std::strncpy(info.device, engine.device_name.c_str(), sizeof info.device - 1);
+    return info;
+  }
+  info.backend = MOBA_BACKEND_CPU;
+  info.cpu_target = static_cast<int32_t>(engine.target);
+  info.num_threads = engine.pool->num_threads();
+  std::strncpy(info.name, engine.kernels->name, sizeof info.name - 1);
+  ProcessorName(info.device, sizeof info.device);
+  return info;
+}
+
 }  // namespace
 }  // namespace moba::api
 
@@ -109,28 +126,9 @@ int32_t moba_engine_destroy(moba_engine* engine) {
 }
 
 int32_t moba_engine_get_info(const moba_engine* engine, moba_engine_info* info) {
-  if (engine == nullptr) {
-    return moba::api::Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
-  }
-  moba::api::Engine& state = *engine->engine;
-  const moba::api::GatePass in_engine(state.gate);
-  if (!in_engine) {
-    return moba::api::Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
-  }
-  moba_engine_info value = {};
-  if (state.device != nullptr) {
-    value.backend = MOBA_BACKEND_CUDA;
-    value.device_id = state.ordinal;
-    std::strncpy(value.name, "cuda", sizeof value.name - 1);
-    std::strncpy(value.device, state.device_name.c_str(), sizeof value.device - 1);
-    return moba::api::WriteStruct("info", value, info);
-  }
-  value.backend = MOBA_BACKEND_CPU;
-  value.cpu_target = static_cast<int32_t>(state.target);
-  value.num_threads = state.pool->num_threads();
-  std::strncpy(value.name, state.kernels->name, sizeof value.name - 1);
-  moba::api::ProcessorName(value.device, sizeof value.device);
-  return moba::api::WriteStruct("info", value, info);
+  return moba::api::InEngine(engine, [&](const moba::api::Engine& state) {
+    return moba::api::WriteStruct("info", moba::api::Describe(state), info);
+  });
 }
 
 }  // extern "C"

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "api/error.h"
 #include "api/gate.h"
 #include "core/device_backend.h"
 #include "cpu/plan.h"
@@ -30,6 +31,22 @@ struct Engine {
 struct moba_engine {
   std::shared_ptr<moba::api::Engine> engine;
 };
+
+namespace moba::api {
+
+// Calls body(engine) inside a live engine.
+template <typename Body>
+int32_t InEngine(const moba_engine* handle, const Body& body) {
+  if (handle == nullptr) {
+    return Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
+  }
+  Engine& engine = *handle->engine;
+  const GatePass in_engine(engine.gate);
+  if (!in_engine) return Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
+  return body(engine);
+}
+
+}  // namespace moba::api
 
 struct moba_plan {
   std::shared_ptr<moba::api::Engine> engine;

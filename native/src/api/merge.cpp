@@ -4,9 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "api/engine.h"
-#include "api/tensors.h"
-#include "api/versioned.h"
+#include "api/device.h"
+#include "core/merge_problem.h"
 
 namespace moba::api {
 namespace {
@@ -16,23 +15,29 @@ struct Side {
   Tensor lse;
 };
 
+// What all tensors of a merge have in common.
+struct Like {
+  const moba_tensor& o;  // dtype and shape
+  Device device;
+};
+
 struct Pointers {
   const void* o;
   const void* lse;
 };
 
-int32_t ReadSide(const char* o_name, const char* lse_name, Role role, const moba_tensor& like,
+int32_t ReadSide(const char* o_name, const char* lse_name, Role role, const Like& like,
                  const moba_tensor& o, const moba_tensor& lse, const Pointers& data, Side& side) {
-  const bool batched = like.ndim == 4;
-  const int64_t batch = batched ? like.shape[0] : -1;
-  const int64_t* axes = like.shape + (batched ? 1 : 0);
-  if (const int32_t status =
-          ReadTensor({o_name, role, like.dtype, batched, batch, axes[0], axes[1], axes[2]}, o,
-                     data.o, side.o)) {
+  const bool batched = like.o.ndim == 4;
+  const int64_t batch = batched ? like.o.shape[0] : -1;
+  const int64_t* axes = like.o.shape + (batched ? 1 : 0);
+  if (const int32_t status = ReadTensor(
+          {o_name, role, like.o.dtype, batched, batch, axes[0], axes[1], axes[2], like.device}, o,
+          data.o, side.o)) {
     return status;
   }
-  return ReadTensor({lse_name, role, MOBA_F32, batched, batch, axes[0], axes[1], 0}, lse, data.lse,
-                    side.lse);
+  return ReadTensor({lse_name, role, MOBA_F32, batched, batch, axes[0], axes[1], 0, like.device},
+                    lse, data.lse, side.lse);
 }
 
 int32_t CheckLike(const moba_tensor& like) {
@@ -55,14 +60,13 @@ int32_t CheckLike(const moba_tensor& like) {
   return MOBA_OK;
 }
 
-float ReadLse(const Side& side, int64_t batch, int64_t token, int64_t head) {
-  return *reinterpret_cast<const float*>(side.lse.rows.Row(batch, token, head));
-}
-
-void MergeRow(const cpu::Kernels& kernels, const Side& a, const Side& b, const Side& out,
-              core::DType dtype, int64_t batch, int64_t token, int64_t head) {
-  const double lse_a = static_cast<double>(ReadLse(a, batch, token, head));
-  const double lse_b = static_cast<double>(ReadLse(b, batch, token, head));
+void MergeRow(const cpu::Kernels& kernels, const core::MergeProblem& merge, int64_t batch,
+              int64_t token, int64_t head) {
+  const auto read = [&](const core::InputRows& lse) {
+    return static_cast<double>(*reinterpret_cast<const float*>(lse.Row(batch, token, head)));
+  };
+  const double lse_a = read(merge.lse_a);
+  const double lse_b = read(merge.lse_b);
   double weight_a = 0.0;
   double weight_b = 0.0;
   double lse = -std::numeric_limits<double>::infinity();
@@ -75,41 +79,30 @@ void MergeRow(const cpu::Kernels& kernels, const Side& a, const Side& b, const S
     weight_a /= sum;
     weight_b /= sum;
   }
-  kernels.blend_row(a.o.rows.Row(batch, token, head), static_cast<float>(weight_a),
-                    b.o.rows.Row(batch, token, head), static_cast<float>(weight_b), out.o.channels,
-                    dtype, out.o.rows.Row(batch, token, head));
-  *reinterpret_cast<float*>(out.lse.rows.Row(batch, token, head)) = static_cast<float>(lse);
+  kernels.blend_row(merge.o_a.Row(batch, token, head), static_cast<float>(weight_a),
+                    merge.o_b.Row(batch, token, head), static_cast<float>(weight_b), merge.channels,
+                    merge.dtype, merge.o.Row(batch, token, head));
+  *reinterpret_cast<float*>(merge.lse.Row(batch, token, head)) = static_cast<float>(lse);
 }
 
-int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const Pointers& data_a,
+int32_t Merge(const Engine& engine, const moba_merge_shapes* input, const Pointers& data_a,
               const Pointers& data_b, const Pointers& data_out, void* stream) {
-  if (handle == nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
-  }
-  Engine& engine = *handle->engine;
-  const GatePass in_engine(engine.gate);
-  if (!in_engine) return Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
-  if (engine.device != nullptr) {
-    return Fail(MOBA_UNSUPPORTED,
-                "the CUDA backend merges no states, expected an engine of the CPU");
-  }
-  if (stream != nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "stream is not NULL, expected NULL on the CPU");
-  }
+  if (const int32_t status = CheckStream(engine, stream)) return status;
   moba_merge_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
-  if (const int32_t status = CheckLike(shapes.o_a)) return status;
+  const Like like = {shapes.o_a, DeviceOf(engine)};
+  if (const int32_t status = CheckLike(like.o)) return status;
   Side a, b, out;
   if (const int32_t status =
-          ReadSide("o_a", "lse_a", Role::kInput, shapes.o_a, shapes.o_a, shapes.lse_a, data_a, a)) {
+          ReadSide("o_a", "lse_a", Role::kInput, like, shapes.o_a, shapes.lse_a, data_a, a)) {
     return status;
   }
   if (const int32_t status =
-          ReadSide("o_b", "lse_b", Role::kInput, shapes.o_a, shapes.o_b, shapes.lse_b, data_b, b)) {
+          ReadSide("o_b", "lse_b", Role::kInput, like, shapes.o_b, shapes.lse_b, data_b, b)) {
     return status;
   }
   if (const int32_t status =
-          ReadSide("o", "lse", Role::kOutput, shapes.o_a, shapes.o, shapes.lse, data_out, out)) {
+          ReadSide("o", "lse", Role::kOutput, like, shapes.o, shapes.lse, data_out, out)) {
     return status;
   }
   for (const Tensor* output : {&out.o, &out.lse}) {
@@ -119,12 +112,24 @@ int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const P
   }
   if (const int32_t status = CheckApart(out.o, out.lse)) return status;
 
-  if (out.o.heads == 0) return MOBA_OK;
-  const auto dtype = static_cast<core::DType>(shapes.o_a.dtype);
-  const int64_t tokens = out.o.tokens;
-  engine.pool->Run(out.o.batch * tokens, [&](int64_t task, int) {
-    for (int64_t head = 0; head < out.o.heads; ++head) {
-      MergeRow(*engine.kernels, a, b, out, dtype, task / tokens, task % tokens, head);
+  const core::MergeProblem merge = {.dtype = static_cast<core::DType>(shapes.o_a.dtype),
+                                    .o_a = a.o.Input(),
+                                    .lse_a = a.lse.Input(),
+                                    .o_b = b.o.Input(),
+                                    .lse_b = b.lse.Input(),
+                                    .o = out.o.rows,
+                                    .lse = out.lse.rows,
+                                    .batch = out.o.batch,
+                                    .tokens = out.o.tokens,
+                                    .heads = out.o.heads,
+                                    .channels = out.o.channels};
+  if (engine.device != nullptr) {
+    return FromDevice(engine.device->merge(engine.ordinal, merge, stream));
+  }
+  if (merge.heads == 0) return MOBA_OK;
+  engine.pool->Run(merge.batch * merge.tokens, [&](int64_t task, int) {
+    for (int64_t head = 0; head < merge.heads; ++head) {
+      MergeRow(*engine.kernels, merge, task / merge.tokens, task % merge.tokens, head);
     }
   });
   return MOBA_OK;
@@ -136,5 +141,7 @@ int32_t Merge(const moba_engine* handle, const moba_merge_shapes* input, const P
 extern "C" int32_t moba_merge_states(const moba_engine* engine, const moba_merge_shapes* shapes,
                                      const void* o_a, const float* lse_a, const void* o_b,
                                      const float* lse_b, void* o, float* lse, void* stream) {
-  return moba::api::Merge(engine, shapes, {o_a, lse_a}, {o_b, lse_b}, {o, lse}, stream);
+  return moba::api::InEngine(engine, [&](const moba::api::Engine& state) {
+    return moba::api::Merge(state, shapes, {o_a, lse_a}, {o_b, lse_b}, {o, lse}, stream);
+  });
 }

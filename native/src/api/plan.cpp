@@ -124,16 +124,11 @@ int32_t CheckOptions(const moba_options& options, bool selects) {
   return CheckBlockOptions(options, selects);
 }
 
-int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, moba_plan** result) {
-  if (engine == nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "engine is NULL, expected a live engine");
-  }
+int32_t CreatePlan(const std::shared_ptr<Engine>& engine, const moba_plan_config* input,
+                   moba_plan** result) {
   if (result == nullptr) {
     return Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected where to put the handle");
   }
-  Engine& state = *engine->engine;
-  const GatePass in_engine(state.gate);
-  if (!in_engine) return Fail(MOBA_CLOSED, "engine was destroyed, expected a live one");
   moba_plan_config config;
   if (const int32_t status = ReadStruct("config", input, config)) return status;
   if (const int32_t status = CheckSizes(config)) return status;
@@ -160,13 +155,13 @@ int32_t CreatePlan(const moba_engine* engine, const moba_plan_config* input, mob
                   .local_blocks = std::min(config.options.local_blocks, kPlenty),
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
-  if (state.device != nullptr) {
-    *result = new moba_plan{
-        engine->engine, {}, shape, std::nullopt, state.device->workspace_bytes(shape)};
+  if (engine->device != nullptr) {
+    *result =
+        new moba_plan{engine, {}, shape, std::nullopt, engine->device->workspace_bytes(shape)};
     return MOBA_OK;
   }
-  const cpu::Plan plan(shape, *state.kernels, state.pool->num_threads());
-  *result = new moba_plan{engine->engine, {}, shape, plan, plan.WorkspaceBytes()};
+  const cpu::Plan plan(shape, *engine->kernels, engine->pool->num_threads());
+  *result = new moba_plan{engine, {}, shape, plan, plan.WorkspaceBytes()};
   return MOBA_OK;
 }
 
@@ -187,7 +182,11 @@ void moba_options_init(moba_options* options) {
 
 int32_t moba_plan_create(const moba_engine* engine, const moba_plan_config* config,
                          moba_plan** plan) {
-  return moba::api::Guarded([&] { return moba::api::CreatePlan(engine, config, plan); });
+  return moba::api::Guarded([&] {
+    return moba::api::InEngine(engine, [&](const moba::api::Engine&) {
+      return moba::api::CreatePlan(engine->engine, config, plan);
+    });
+  });
 }
 
 int32_t moba_plan_destroy(moba_plan* plan) {

@@ -2,10 +2,9 @@
 // as a core::Problem. Nothing is allocated.
 #include <algorithm>
 
-#include "api/engine.h"
+#include "api/device.h"
 #include "api/run_inputs.h"
 #include "api/selection.h"
-#include "api/versioned.h"
 #include "cpu/run.h"
 
 namespace moba::api {
@@ -71,9 +70,7 @@ int32_t CheckSelectionWidth(const core::PlanShape& shape, Operation operation, i
 }
 
 int32_t CheckWorkspace(const moba_plan& plan, const Workspace& workspace) {
-  if (workspace.stream != nullptr && plan.engine->device == nullptr) {
-    return Fail(MOBA_INVALID_ARGUMENT, "stream is not NULL, expected NULL on the CPU");
-  }
+  if (const int32_t status = CheckStream(*plan.engine, workspace.stream)) return status;
   if (workspace.data == nullptr && plan.workspace_bytes > 0) {
     return Fail(MOBA_INVALID_ARGUMENT, "workspace is NULL, expected %lld bytes",
                 static_cast<LongLong>(plan.workspace_bytes));
@@ -123,11 +120,6 @@ int32_t ReadSequences(const Sequences& sequences, int64_t block_size, core::Sequ
 
 int32_t Cancelled() { return Fail(MOBA_CANCELLED, "the run was stopped by its cancel flag"); }
 
-Device DeviceOf(const Engine& engine) {
-  if (engine.device == nullptr) return {};
-  return {MOBA_DEVICE_CUDA, engine.ordinal};
-}
-
 // Reads the sequences one after the other, from memory that may have changed since it was checked.
 struct SequenceReader {
   const Sequences* sequences;
@@ -150,20 +142,11 @@ int32_t RunOnDevice(const moba_plan& plan, const core::Problem& problem, const S
   if (control.Cancelled()) return Cancelled();
   SequenceReader reader = {&sequences, {}};
   const core::SequenceSource source = {&SequenceReader::Next, &reader};
-  char text[256];
-  const core::DeviceStatus status =
-      engine.device->run(engine.ordinal, plan.shape, problem, source, workspace.data,
-                         workspace.stream, text, sizeof text);
-  switch (status) {
-    case core::DeviceStatus::kOk:
-      control.Advance(1);
-      return MOBA_OK;
-    case core::DeviceStatus::kInvalidSequences:
-      return reader.status;  // the sentence is there
-    case core::DeviceStatus::kFailed:
-      break;
-  }
-  return Fail(MOBA_INTERNAL, "%s", text);
+  const core::DeviceResult result = engine.device->run(engine.ordinal, plan.shape, problem, source,
+                                                       workspace.data, workspace.stream);
+  if (result.status == core::DeviceStatus::kInvalidSequences) return reader.status;
+  if (result.status == core::DeviceStatus::kOk) control.Advance(1);
+  return FromDevice(result);
 }
 
 int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments& arguments,

@@ -1,59 +1,87 @@
-// The CUDA devices of this machine.
-#include <cuda_runtime_api.h>
-#include <dlfcn.h>
+// The table that libmoba loads.
+#include <cstdio>
 
-#include "cuda/table.h"
+#include "cuda/runtime.h"
+#include "cuda/merge.h"
+#include "cuda/run.h"
 
 namespace moba::cuda {
 namespace {
 
-// Oldest compute capability that this library holds code for.
-constexpr int kLeastMajor = 8;
-
-const char* ErrorText(cudaError_t error) {
-  return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+core::DeviceStatus StatusOf(Status::Code code) {
+  switch (code) {
+    case Status::Code::kOk:
+      return core::DeviceStatus::kOk;
+    case Status::Code::kNoSequence:
+      return core::DeviceStatus::kInvalidSequences;
+    case Status::Code::kOutOfMemory:
+      return core::DeviceStatus::kOutOfMemory;
+    case Status::Code::kDeviceError:
+      break;
+  }
+  return core::DeviceStatus::kFailed;
 }
 
-struct CudaDevice {
-  static constexpr int64_t kWorkers = 1056;  // eight for each of Hopper's 132 multiprocessors
-
-  static bool Describe(int32_t ordinal, char* text, size_t size) {
-    if (!HasDriver()) {
-      std::snprintf(text, size, "there is no NVIDIA driver: libcuda.so.1 was not found");
-      return false;
-    }
-    int count = 0;
-    if (const char* error = ErrorText(cudaGetDeviceCount(&count))) {
-      std::snprintf(text, size, "no CUDA device can be used: %s", error);
-      return false;
-    }
-    if (ordinal < 0 || ordinal >= count) {
-      std::snprintf(text, size, "CUDA device %d is not there, expected 0 to %d", ordinal,
-                    count - 1);
-      return false;
-    }
-    cudaDeviceProp device;
-    if (const char* error = ErrorText(cudaGetDeviceProperties(&device, ordinal))) {
-      std::snprintf(text, size, "CUDA device %d does not answer: %s", ordinal, error);
-      return false;
-    }
-    const bool usable = device.major >= kLeastMajor;
-    std::snprintf(text, size, "%s, compute capability %d.%d%s", device.name, device.major,
-                  device.minor, usable ? "" : ", expected at least 8.0");
-    return usable;
+core::DeviceResult ResultOf(int32_t ordinal, const Status& status) {
+  core::DeviceResult result = {.status = StatusOf(status.code)};
+  if (!status.ok()) {
+    std::snprintf(result.text, sizeof result.text, "CUDA device %d: %s (%s)%s", ordinal,
+                  status.name, status.text,
+                  status.sticky ? "; this error is sticky: no call to the device will succeed "
+                                  "until the process is started again"
+                                : "");
   }
+  return result;
+}
 
-  static const char* Select(int32_t ordinal) { return ErrorText(cudaSetDevice(ordinal)); }
+template <auto kFunction>
+struct OnDevice;
 
- private:
-  // Without a driver the runtime would only say that the driver is too old.
-  static bool HasDriver() {
-    void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-    return driver != nullptr && dlclose(driver) == 0;
+// A function of the selected device as one that is told which.
+template <class... Arguments, Status (*kFunction)(Arguments...)>
+struct OnDevice<kFunction> {
+  static core::DeviceResult Call(int32_t ordinal, Arguments... arguments) {
+    Status status = SelectDevice(ordinal);
+    if (status.ok()) status = kFunction(arguments...);
+    return ResultOf(ordinal, status);
   }
 };
 
-constexpr core::DeviceBackend kTable = Table<CudaDevice>();
+Status EnqueueRun(const core::PlanShape& shape, const core::Problem& problem,
+                  const core::SequenceSource& sequences, void* workspace, void* stream) {
+  return Run(shape, problem, sequences, workspace, {stream, Workers()});
+}
+
+Status EnqueueMerge(const core::MergeProblem& problem, void* stream) {
+  return LaunchMerge({stream, Workers()}, problem);
+}
+
+constexpr core::DeviceBackend kTable = {
+    .describe = &DescribeDevice,
+    .workspace_bytes =
+        [](const core::PlanShape& shape) { return WorkspaceBytes(shape, Workers()); },
+    .run = &OnDevice<&EnqueueRun>::Call,
+    .merge = &OnDevice<&EnqueueMerge>::Call,
+    .memory_allocate = &OnDevice<&AllocateMemory>::Call,
+    .memory_free = &OnDevice<&FreeMemory>::Call,
+    .memory_info = &OnDevice<&DescribeMemory>::Call,
+    .memory_copy = &OnDevice<&CopyMemory>::Call,
+    .stream_create = &OnDevice<&CreateStream>::Call,
+    .stream_destroy = &OnDevice<&DestroyStream>::Call,
+    .stream_synchronize = &OnDevice<&SynchronizeStream>::Call,
+    .stream_query = &OnDevice<&QueryStream>::Call,
+    .stream_wait_event = &OnDevice<&WaitForEvent>::Call,
+    .event_create = &OnDevice<&CreateEvent>::Call,
+    .event_destroy = &OnDevice<&DestroyEvent>::Call,
+    .event_record = &OnDevice<&RecordEvent>::Call,
+    .event_synchronize = &OnDevice<&SynchronizeEvent>::Call,
+    .event_query = &OnDevice<&QueryEvent>::Call,
+    .event_elapsed = &OnDevice<&ElapsedBetween>::Call,
+    .graph_begin = &OnDevice<&BeginGraph>::Call,
+    .graph_end = &OnDevice<&EndGraph>::Call,
+    .graph_launch = &OnDevice<&LaunchGraph>::Call,
+    .graph_destroy = &OnDevice<&DestroyGraph>::Call,
+};
 
 }  // namespace
 }  // namespace moba::cuda

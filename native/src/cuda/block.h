@@ -17,10 +17,13 @@
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
+
+#include "cuda/runtime_error.h"
 #define MOBA_DEVICE __device__ __forceinline__
 #else
 #include <array>
 #include <cstring>
+#include <functional>
 #define MOBA_DEVICE inline
 #endif
 
@@ -81,11 +84,9 @@ Status Launch(const Queue& queue, const Kernel& kernel, int64_t count) {
   const int64_t workers = std::min<int64_t>({count, queue.workers, INT32_MAX});
   Kernel argument = kernel;
   void* arguments[] = {&argument, &count};
-  const cudaError_t error = cudaLaunchKernel(reinterpret_cast<const void*>(&RunKernel<Kernel>),
-                                             dim3(static_cast<unsigned>(workers)), dim3(kThreads),
-                                             arguments, 0, static_cast<cudaStream_t>(queue.stream));
-  if (error != cudaSuccess) return Status::DeviceError(cudaGetErrorString(error));
-  return Status::Ok();
+  return FromRuntime(cudaLaunchKernel(reinterpret_cast<const void*>(&RunKernel<Kernel>),
+                                      dim3(static_cast<unsigned>(workers)), dim3(kThreads),
+                                      arguments, 0, static_cast<cudaStream_t>(queue.stream)));
 }
 
 #else
@@ -138,15 +139,19 @@ inline void AtomicAdd(int32_t* address, int32_t value) { *address += value; }
 
 inline float Product(float a, float b) { return a * b; }
 
+// Does the work when it is its turn in the queue's stream (native/tests/cuda/emulator/stream.cpp).
+Status Enqueue(const Queue& queue, std::function<void()> work);
+
 template <class Kernel>
 Status Launch(const Queue& queue, const Kernel& kernel, int64_t count) {
-  typename Kernel::Shared shared;
-  for (int64_t index = 0; index < count; ++index) {
-    std::memset(static_cast<void*>(&shared), 0xff, sizeof shared);
-    Block block(index % queue.workers);
-    kernel(block, shared, index);
-  }
-  return Status::Ok();
+  return Enqueue(queue, [kernel, count, workers = queue.workers] {
+    typename Kernel::Shared shared;
+    for (int64_t index = 0; index < count; ++index) {
+      std::memset(static_cast<void*>(&shared), 0xff, sizeof shared);
+      Block block(index % workers);
+      kernel(block, shared, index);
+    }
+  });
 }
 
 #endif

@@ -12,15 +12,17 @@ struct Queue {
 };
 
 struct [[nodiscard]] Status {
-  enum class Code : int32_t { kOk, kNoSequence, kDeviceError };
+  enum class Code : int32_t { kOk, kNoSequence, kOutOfMemory, kDeviceError };
 
-  Code code;
-  const char* text;  // the runtime's words for a device error, with static lifetime; else ""
+  Code code = Code::kOk;
+  // The runtime's name and words for a device error, with static lifetime.
+  const char* name = "";
+  const char* text = "";
+  bool sticky = false;  // no later call will succeed in this process
 
-  static Status Ok() { return {Code::kOk, ""}; }
+  static Status Ok() { return {}; }
   // The source of sequences gave up; it knows why.
-  static Status NoSequence() { return {Code::kNoSequence, ""}; }
-  static Status DeviceError(const char* text) { return {Code::kDeviceError, text}; }
+  static Status NoSequence() { return {.code = Code::kNoSequence}; }
 
   bool ok() const { return code == Code::kOk; }
 };

@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "cuda/queue.h"
+#include "cuda/runtime_error.h"
 
 namespace moba::cuda {
 
@@ -90,17 +90,14 @@ __global__ void __launch_bounds__(Kernel::kThreads, 1)
 template <class Kernel>
 Status LaunchThreads(const Queue& queue, const Kernel& kernel, int64_t blocks) {
   const auto* const entry = reinterpret_cast<const void*>(&RunThreads<Kernel>);
-  cudaError_t error = cudaFuncSetAttribute(entry, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                           static_cast<int>(Kernel::kSharedBytes));
-  if (error == cudaSuccess) {
-    Kernel argument = kernel;
-    void* arguments[] = {&argument};
-    error =
-        cudaLaunchKernel(entry, dim3(static_cast<unsigned>(blocks)), dim3(Kernel::kThreads),
-                         arguments, Kernel::kSharedBytes, static_cast<cudaStream_t>(queue.stream));
-  }
-  if (error != cudaSuccess) return Status::DeviceError(cudaGetErrorString(error));
-  return Status::Ok();
+  const Status status = FromRuntime(cudaFuncSetAttribute(
+      entry, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(Kernel::kSharedBytes)));
+  if (!status.ok()) return status;
+  Kernel argument = kernel;
+  void* arguments[] = {&argument};
+  return FromRuntime(cudaLaunchKernel(entry, dim3(static_cast<unsigned>(blocks)),
+                                      dim3(Kernel::kThreads), arguments, Kernel::kSharedBytes,
+                                      static_cast<cudaStream_t>(queue.stream)));
 }
 
 }  // namespace moba::cuda

@@ -80,12 +80,13 @@ template <int kRegisters>
 void TakeRegisters() {}
 
 template <class Kernel>
-Status LaunchThreads(const Queue& /*queue*/, const Kernel& kernel, int64_t blocks) {
-  for (int64_t block = 0; block < blocks; ++block) {
-    emulator::Machine::Run(Kernel::kThreads, Kernel::kSharedBytes, block, blocks,
-                           [&](char* shared) { kernel(shared); });
-  }
-  return Status::Ok();
+Status LaunchThreads(const Queue& queue, const Kernel& kernel, int64_t blocks) {
+  return Enqueue(queue, [kernel, blocks] {
+    for (int64_t block = 0; block < blocks; ++block) {
+      emulator::Machine::Run(Kernel::kThreads, Kernel::kSharedBytes, block, blocks,
+                             [&](char* shared) { kernel(shared); });
+    }
+  });
 }
 
 }  // namespace moba::cuda

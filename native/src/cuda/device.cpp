@@ -1,0 +1,53 @@
+// The CUDA devices of this machine.
+#include "cuda/runtime.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+
+#include "cuda/runtime_error.h"
+
+namespace moba::cuda {
+namespace {
+
+// Oldest compute capability that this library holds code for.
+constexpr int kLeastMajor = 8;
+
+// Without a driver the runtime would only say that the driver is too old.
+bool HasDriver() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  return driver != nullptr && dlclose(driver) == 0;
+}
+
+}  // namespace
+
+bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
+  if (!HasDriver()) {
+    std::snprintf(text, size, "there is no NVIDIA driver: libcuda.so.1 was not found");
+    return false;
+  }
+  int count = 0;
+  if (const Status status = FromRuntime(cudaGetDeviceCount(&count)); !status.ok()) {
+    std::snprintf(text, size, "no CUDA device can be used: %s", status.text);
+    return false;
+  }
+  if (ordinal < 0 || ordinal >= count) {
+    std::snprintf(text, size, "CUDA device %d is not there, expected 0 to %d", ordinal, count - 1);
+    return false;
+  }
+  cudaDeviceProp device;
+  if (const Status status = FromRuntime(cudaGetDeviceProperties(&device, ordinal)); !status.ok()) {
+    std::snprintf(text, size, "CUDA device %d does not answer: %s", ordinal, status.text);
+    return false;
+  }
+  const bool usable = device.major >= kLeastMajor;
+  std::snprintf(text, size, "%s, compute capability %d.%d%s", device.name, device.major,
+                device.minor, usable ? "" : ", expected at least 8.0");
+  return usable;
+}
+
+Status SelectDevice(int32_t ordinal) { return FromRuntime(cudaSetDevice(ordinal)); }
+
+int64_t Workers() { return 1056; }  // eight for each of Hopper's 132 multiprocessors
+
+}  // namespace moba::cuda
