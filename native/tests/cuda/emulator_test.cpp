@@ -121,6 +121,16 @@ TEST_F(EmulatedRuntime, StreamsWaitForEachOther) {
   EXPECT_EQ(log, "abc");
 }
 
+TEST_F(EmulatedRuntime, DestroyedStreamWorksWhenMemoryIsFreed) {
+  void* const memory = Allocate(1);
+  void* const stream = Stream();
+  ASSERT_TRUE(EnqueueLetter(stream, 'a').ok());
+  EXPECT_EQ(StatusOf(device.stream_destroy(0, stream)), DeviceStatus::kOk);
+  EXPECT_EQ(log, "");
+  EXPECT_EQ(StatusOf(device.memory_free(0, MemoryKind::kDevice, memory)), DeviceStatus::kOk);
+  EXPECT_EQ(log, "a");
+}
+
 TEST_F(EmulatedRuntime, AnswersNotDoneWhileThereIsWork) {
   void* const stream = Stream();
   void* const event = Event();
@@ -149,7 +159,7 @@ TEST_F(EmulatedRuntime, CountsMemoryUpToItsLimit) {
   setenv("MOBA_EMULATED_BYTES", "5000", 1);
   void* address = nullptr;
   for (MemoryKind kind : {MemoryKind::kDevice, MemoryKind::kPinned}) {
-    EXPECT_EQ(StatusOf(device.memory_allocate(0, kind, 5001, &address)),
+    EXPECT_EQ(StatusOf(device.memory_allocate(0, kind, 4001, &address)),
               DeviceStatus::kOutOfMemory);
     EXPECT_EQ(sentence, "CUDA device 0: cudaErrorMemoryAllocation (out of memory)");
   }
