@@ -142,7 +142,13 @@ std::vector<BadDeviceCall> BadDeviceCalls() {
        {"Misaligned", [](R& r) { r.total_bytes = Misaligned(r.total_bytes); }, "total_bytes", ""}},
       {kCopy, {"NullTarget", [](R& r) { r.target = nullptr; }, "target", kNull}},
       {kCopy, {"NullSource", [](R& r) { r.source = nullptr; }, "source", kNull}},
-      {kCopy, {"Negative", [](R& r) { r.bytes = -8; }, "bytes", "-8"}},
+      {kCopy,
+       {"Negative",
+        [](R& r) {
+          r.bytes = -8;
+          r.target = nullptr;
+        },
+        "bytes", "-8"}},
       {kCopy, {"BeyondMemory", [](R& r) { r.target = Add(nullptr, -4); }, "bytes", "8"}},
       {kCopy, {"ToItself", [](R& r) { r.target = r.places + 32; }, "target", "8"}},
       {kCopy, {"Overlapping", [](R& r) { r.target = r.places + 25; }, "target", "8"}},

@@ -51,6 +51,10 @@ void ForgetSentence() { moba_layout_get(-77, nullptr); }
 void CheckFailure(int32_t status) {
   Expect(status == MOBA_INVALID_ARGUMENT || status == MOBA_UNSUPPORTED || status == MOBA_CANCELLED,
          "a status that blames the caller");
+  CheckSentence();
+}
+
+void CheckSentence() {
   const std::string sentence = moba_last_error();
   Expect(!sentence.empty() && sentence.find(kForgotten) == std::string::npos,
          "a sentence about this failure");

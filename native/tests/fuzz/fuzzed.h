@@ -67,6 +67,7 @@ class ClaimedStruct {
 // Parts of Answer.
 void ForgetSentence();
 void CheckFailure(int32_t status);
+void CheckSentence();
 
 template <typename Call>
 int32_t Answer(const Call& call) {
