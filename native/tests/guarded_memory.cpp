@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -28,8 +27,8 @@ GuardedMemory::GuardedMemory(size_t size, size_t alignment, Guard guard) : size_
   if (mprotect(mapping_ + page, usable, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   const size_t slack = guard == Guard::kBehind ? usable - size : 0;
   data_ = mapping_ + page + slack / alignment * alignment;
-  std::memset(mapping_ + page, kCanary, data_ - (mapping_ + page));
-  std::memset(data_ + size, kCanary, mapping_ + page + usable - (data_ + size));
+  std::fill(mapping_ + page, data_, kCanary);
+  std::fill(data_ + size, mapping_ + page + usable, kCanary);
 }
 
 GuardedMemory::GuardedMemory(GuardedMemory&& other) noexcept

@@ -113,7 +113,6 @@ class Machine {
   int running_ = 0;
   int64_t block_;
   int64_t blocks_;
-  int64_t progress_ = 0;
   uint64_t chance_;
 };
 

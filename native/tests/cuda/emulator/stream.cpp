@@ -20,7 +20,7 @@ struct Device {
   std::mutex mutex;
   Handles<EmulatedStream> streams;
   Handles<EmulatedEvent> events;
-  std::vector<Stream> destroyed;  // may hold work that is still to be done
+  std::vector<Stream> destroyed;  // with work that is still to be done
 };
 
 Device& TheDevice() {
@@ -131,7 +131,7 @@ Status DestroyStream(void* handle) {
   const auto lock = LockDevice();
   Stream stream = TheDevice().streams.Remove(handle);
   if (stream == nullptr) return UnknownHandle();
-  TheDevice().destroyed.push_back(std::move(stream));
+  if (!stream->idle()) TheDevice().destroyed.push_back(std::move(stream));
   return Status::Ok();
 }
 
