@@ -407,9 +407,9 @@ MOBA_API int32_t moba_event_elapsed(const moba_engine* engine, void* start, void
                                     float* milliseconds);
 
 /* From here to moba_graph_end what is enqueued on the stream, and on streams that wait for its
- * events, is not done but recorded. Runs, merges and copies can be; the stream must not be waited
- * for or asked. `stream` is not NULL: CUDA does not record the default one. The mode is
- * cudaStreamCaptureModeRelaxed: another thread may end what one began. */
+ * events, is not done but recorded. Runs, merges and copies between device and pinned memory can
+ * be; the stream must not be waited for or asked. `stream` is not NULL: CUDA does not record the
+ * default one. The mode is cudaStreamCaptureModeRelaxed: another thread may end what one began. */
 MOBA_API int32_t moba_graph_begin(const moba_engine* engine, void* stream);
 
 /* Ends the recording and makes it a graph that can be launched. It holds addresses, not contents:
