@@ -417,7 +417,7 @@ MOBA_API int32_t moba_graph_begin(const moba_engine* engine, void* stream);
  * when a run was recorded and stay as they were. After a failure nothing is recorded any more. */
 MOBA_API int32_t moba_graph_end(const moba_engine* engine, void* stream, void** graph);
 
-/* Enqueues all that the graph holds, in the order it was recorded. Launches of one graph follow one
+/* Enqueues all that the graph holds, in the order of its streams. Launches of one graph follow one
  * another; what it uses, workspaces included, must live until they are done. */
 MOBA_API int32_t moba_graph_launch(const moba_engine* engine, void* graph, void* stream);
 
