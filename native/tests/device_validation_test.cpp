@@ -149,7 +149,9 @@ std::vector<BadDeviceCall> BadDeviceCalls() {
           r.target = nullptr;
         },
         "bytes", "-8"}},
-      {kCopy, {"BeyondMemory", [](R& r) { r.target = Add(nullptr, -4); }, "bytes", "8"}},
+      {kCopy,
+       {"BeyondMemory", [](R& r) { r.target = reinterpret_cast<void*>(~uintptr_t{3}); }, "bytes",
+        "8"}},
       {kCopy, {"ToItself", [](R& r) { r.target = r.places + 32; }, "target", "8"}},
       {kCopy, {"Overlapping", [](R& r) { r.target = r.places + 25; }, "target", "8"}},
       {kCopy, {"OverlappingBehind", [](R& r) { r.target = r.places + 39; }, "target", "8"}},
