@@ -30,8 +30,7 @@ struct Eligible {
 
   MOBA_DEVICE Eligible(const core::Options& options, const SequenceRecord& sequence,
                        int64_t query) {
-    const int64_t last_key = sequence.LastVisibleKey(query, options.causal);
-    const int64_t blocks = last_key < 0 ? 0 : last_key / sequence.block_size + 1;
+    const int64_t blocks = sequence.NumVisibleBlocks(query, options.causal);
     const int64_t sinks = std::min(options.sink_blocks, blocks);
     const int64_t locals = options.causal ? std::min(options.local_blocks, blocks - sinks) : 0;
     visible = static_cast<int32_t>(blocks);

@@ -6,7 +6,7 @@ namespace moba::cuda {
 namespace {
 
 // As many as fit, with what else the kernel is given, into 4 KiB of parameters.
-constexpr int kRecordsAtOnce = 64;
+constexpr int kRecordsAtOnce = 62;
 
 struct StoreRecords {
   struct Shared {};
@@ -27,14 +27,15 @@ SequenceRecord MakeRecord(const core::PlanShape& shape, core::Operation operatio
                           const core::Sequence& sequence, const SequenceTotals& before) {
   const int64_t least = std::max<int64_t>(sequence.k_len, 1);
   const int64_t block_size = shape.block_size == 0 ? least : std::min(shape.block_size, least);
-  const int64_t blocks = core::CeilDiv(sequence.k_len, block_size);
-  const bool dense = operation != core::Operation::kAttendSelected &&
-                     (shape.block_size == 0 || shape.options.top_k >= blocks);
+  const bool dense =
+      operation != core::Operation::kAttendSelected &&
+      (shape.block_size == 0 || shape.options.top_k >= core::CeilDiv(sequence.k_len, block_size));
   return {.batch = sequence.batch,
           .q_begin = sequence.q_begin,
           .k_begin = sequence.k_begin,
           .row_begin = before.rows,
           .centroid_begin = before.centroids,
+          .block_begin = before.blocks,
           .q_len = static_cast<int32_t>(sequence.q_len),
           .k_len = static_cast<int32_t>(sequence.k_len),
           .block_size = static_cast<int32_t>(block_size),
@@ -55,9 +56,11 @@ Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Op
       if (!source.next(source.state, first + i, &sequence)) return Status::NoSequence();
       SequenceRecord& record = store.records[i];
       record = MakeRecord(shape, operation, sequence, totals);
+      const int64_t blocks = core::CeilDiv(record.k_len, record.block_size);
       totals.rows += record.q_len;
+      totals.blocks += blocks;
       if (operation != core::Operation::kAttendSelected && !record.dense) {
-        totals.centroids += core::CeilDiv(record.k_len, record.block_size);
+        totals.centroids += blocks;
         totals.routes = true;
       }
     }

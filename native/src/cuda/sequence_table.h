@@ -15,6 +15,7 @@ struct SequenceRecord {
   int64_t k_begin;
   int64_t row_begin;       // queries of the sequences before
   int64_t centroid_begin;  // centroids of the sequences before
+  int64_t block_begin;     // blocks of the sequences before, also of dense ones
   int32_t q_len;
   int32_t k_len;
   int32_t block_size;  // at most k_len; 1 without keys
@@ -23,6 +24,11 @@ struct SequenceRecord {
   // Last key that query i sees, or negative (specification, section 1).
   MOBA_DEVICE int64_t LastVisibleKey(int64_t i, bool causal) const {
     return causal ? int64_t{k_len} - q_len + i : int64_t{k_len} - 1;
+  }
+  // Blocks with a key that query i sees. Causal: the last of them is its own.
+  MOBA_DEVICE int64_t NumVisibleBlocks(int64_t i, bool causal) const {
+    const int64_t last_key = LastVisibleKey(i, causal);
+    return last_key < 0 ? 0 : last_key / block_size + 1;
   }
 };
 
@@ -46,6 +52,7 @@ struct SequenceTable {
 struct SequenceTotals {
   int64_t rows = 0;       // queries
   int64_t centroids = 0;  // of one kv head
+  int64_t blocks = 0;     // of one kv head
   bool routes = false;    // some sequence has more blocks than are selected
 };
 
