@@ -13,8 +13,8 @@
 #include <cfloat>
 #include <cmath>
 
-#include "core/carver.h"
 #include "cuda/scores.h"
+#include "cuda/selection_row.h"
 
 namespace moba::cuda {
 namespace {
@@ -52,6 +52,7 @@ struct Attend {
   using State = PerThread<RowState<kChannels>>;
 
   AttendArguments a;
+  const int64_t* rows;  // of the list; null: all
 
   // One row: where it is, and which keys it reads.
   struct Row {
@@ -59,19 +60,23 @@ struct Attend {
     int64_t token;
     int64_t head;
     int64_t kv_head;
-    int64_t last_key;  // last visible one; negative: none
-    const char* selected;
+    int64_t last_key;    // last visible one; negative: none
+    int64_t num_blocks;  // that have a visible key
+    SelectionRow selected;
   };
 
-  MOBA_DEVICE void operator()(Block& block, Shared& shared, int64_t index) const {
+  MOBA_DEVICE void operator()(Block& block, Shared& shared, int64_t place_in_list) const {
+    const int64_t index = rows == nullptr ? place_in_list : rows[place_in_list];
     Row row;
     row.head = index / a.num_rows;
     row.kv_head = row.head / (a.num_heads / a.num_kv_heads);
     const int64_t place = index % a.num_rows;
     row.sequence = a.sequences.template Find<&SequenceRecord::row_begin>(place);
     row.token = row.sequence.q_begin + place - row.sequence.row_begin;
-    row.last_key = row.sequence.LastVisibleKey(place - row.sequence.row_begin, a.causal);
-    row.selected = a.selected.Row(row.sequence.batch, row.token, row.head);
+    const int64_t query = place - row.sequence.row_begin;
+    row.last_key = row.sequence.LastVisibleKey(query, a.causal);
+    row.num_blocks = row.sequence.NumVisibleBlocks(query, a.causal);
+    row.selected = SelectionRowOf(a.selected, row.sequence.batch, row.token, row.head, a.width);
 
     int64_t num_keys = row.last_key + 1;
     if (!row.sequence.dense) {
@@ -97,10 +102,6 @@ struct Attend {
   }
 
  private:
-  MOBA_DEVICE int32_t Selected(const Row& row, int64_t place) const {
-    return reinterpret_cast<const int32_t*>(row.selected)[place * a.selected.channel_stride];
-  }
-
   // Checks the row's selection and counts its keys: all but the last block are complete and
   // visible. The selection is the caller's memory, who may write to it meanwhile; then neither
   // count nor keys mean anything, but none lies outside what the row may read.
@@ -112,15 +113,11 @@ struct Attend {
     });
     const int64_t size = row.sequence.block_size;
     const int64_t num_visible = std::max<int64_t>(row.last_key + 1, 0);
-    const int64_t num_blocks = core::CeilDiv(num_visible, size);
     block.Each([&](int thread) {
       for (int64_t c = thread; c < a.width; c += kThreads) {
-        const int32_t selected = Selected(row, c);
-        if (selected == -1) continue;
-        const bool follows =
-            c == 0 || (Selected(row, c - 1) >= 0 && Selected(row, c - 1) < selected);
-        if (selected < 0 || selected >= num_blocks || !follows) shared.invalid = 1;
-        if (c + 1 == a.width || Selected(row, c + 1) == -1) {
+        if (!row.selected.FollowsRules(c, row.num_blocks)) shared.invalid = 1;
+        const int32_t selected = row.selected[c];
+        if (selected != -1 && (c + 1 == a.width || row.selected[c + 1] == -1)) {
           const int64_t of_last = std::min(size, num_visible - selected * size);
           shared.num_keys = std::clamp<int64_t>(c * size + of_last, 0, num_visible);
         }
@@ -133,7 +130,7 @@ struct Attend {
     if (row.sequence.dense) return static_cast<int32_t>(place);
     const auto index = static_cast<uint32_t>(place);
     const auto size = static_cast<uint32_t>(row.sequence.block_size);
-    const int64_t key = int64_t{Selected(row, index / size)} * size + index % size;
+    const int64_t key = int64_t{row.selected[index / size]} * size + index % size;
     return static_cast<int32_t>(std::clamp<int64_t>(key, 0, row.last_key));
   }
 
@@ -218,21 +215,30 @@ struct Attend {
 };
 
 template <int kChannels>
-Status LaunchWith(const Queue& queue, const AttendArguments& arguments) {
+Status LaunchWith(const Queue& queue, const AttendArguments& arguments, const int64_t* rows,
+                  const int32_t* count, int64_t capacity) {
   return WithElement(arguments.dtype, [&](auto element) {
-    return Launch(queue, Attend<decltype(element), kChannels>{arguments},
-                  arguments.num_heads * arguments.num_rows);
+    return Launch(queue, Attend<decltype(element), kChannels>{arguments, rows}, capacity, count);
   });
 }
 
 }  // namespace
 
-Status LaunchAttend(const Queue& queue, const AttendArguments& arguments) {
+Status LaunchAttendRows(const Queue& queue, const AttendArguments& arguments, const int64_t* rows,
+                        const int32_t* count, int64_t capacity) {
   static_assert(kMaxHeadDim <= 8 * kThreads);
-  if (arguments.head_dim_v <= kThreads) return LaunchWith<1>(queue, arguments);
-  if (arguments.head_dim_v <= 2 * kThreads) return LaunchWith<2>(queue, arguments);
-  if (arguments.head_dim_v <= 4 * kThreads) return LaunchWith<4>(queue, arguments);
-  return LaunchWith<8>(queue, arguments);
+  if (arguments.head_dim_v <= kThreads)
+    return LaunchWith<1>(queue, arguments, rows, count, capacity);
+  if (arguments.head_dim_v <= 2 * kThreads)
+    return LaunchWith<2>(queue, arguments, rows, count, capacity);
+  if (arguments.head_dim_v <= 4 * kThreads)
+    return LaunchWith<4>(queue, arguments, rows, count, capacity);
+  return LaunchWith<8>(queue, arguments, rows, count, capacity);
+}
+
+Status LaunchAttend(const Queue& queue, const AttendArguments& arguments) {
+  return LaunchAttendRows(queue, arguments, nullptr, nullptr,
+                          arguments.num_heads * arguments.num_rows);
 }
 
 }  // namespace moba::cuda

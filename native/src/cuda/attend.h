@@ -29,4 +29,9 @@ struct AttendArguments {
 // come after a -1) becomes NaN.
 Status LaunchAttend(const Queue& queue, const AttendArguments& arguments);
 
+// The same for the rows of a list alone, head * num_rows + row each, that earlier kernels leave on
+// the device: min(*count, capacity) of them.
+Status LaunchAttendRows(const Queue& queue, const AttendArguments& arguments, const int64_t* rows,
+                        const int32_t* count, int64_t capacity);
+
 }  // namespace moba::cuda

@@ -71,19 +71,22 @@ MOBA_DEVICE float Product(float a, float b) { return __fmul_rn(a, b); }
 
 template <class Kernel>
 __global__ void __launch_bounds__(kThreads, kLeastBlocksPerMultiprocessor)
-    RunKernel(const __grid_constant__ Kernel kernel, int64_t count) {
+    RunKernel(const __grid_constant__ Kernel kernel, int64_t count, const int32_t* found) {
   __shared__ typename Kernel::Shared shared;
   Block block;
+  if (found != nullptr) count = std::min<int64_t>(count, *found);
   for (int64_t index = blockIdx.x; index < count; index += gridDim.x) kernel(block, shared, index);
 }
 
-// Enqueues kernel(0) .. kernel(count - 1).
+// Enqueues kernel(0) .. kernel(count - 1), or fewer: *found, which earlier kernels leave on the
+// device.
 template <class Kernel>
-Status Launch(const Queue& queue, const Kernel& kernel, int64_t count) {
+Status Launch(const Queue& queue, const Kernel& kernel, int64_t count,
+              const int32_t* found = nullptr) {
   if (count == 0) return Status::Ok();
   const int64_t workers = std::min<int64_t>({count, queue.workers, INT32_MAX});
   Kernel argument = kernel;
-  void* arguments[] = {&argument, &count};
+  void* arguments[] = {&argument, &count, &found};
   return FromRuntime(cudaLaunchKernel(reinterpret_cast<const void*>(&RunKernel<Kernel>),
                                       dim3(static_cast<unsigned>(workers)), dim3(kThreads),
                                       arguments, 0, static_cast<cudaStream_t>(queue.stream)));
@@ -143,10 +146,12 @@ inline float Product(float a, float b) { return a * b; }
 Status Enqueue(const Queue& queue, std::function<void()> work);
 
 template <class Kernel>
-Status Launch(const Queue& queue, const Kernel& kernel, int64_t count) {
-  return Enqueue(queue, [kernel, count, workers = queue.workers] {
+Status Launch(const Queue& queue, const Kernel& kernel, int64_t count,
+              const int32_t* found = nullptr) {
+  return Enqueue(queue, [kernel, count, found, workers = queue.workers] {
     typename Kernel::Shared shared;
-    for (int64_t index = 0; index < count; ++index) {
+    const int64_t end = found == nullptr ? count : std::min<int64_t>(count, *found);
+    for (int64_t index = 0; index < end; ++index) {
       std::memset(static_cast<void*>(&shared), 0xff, sizeof shared);
       Block block(index % workers);
       kernel(block, shared, index);

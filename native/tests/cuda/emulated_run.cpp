@@ -44,29 +44,35 @@ core::Operation OperationOf(Operation operation) {
   return core::Operation::kAttendSelected;
 }
 
-struct Source {
-  const Problem& problem;
-  bool batched;
-  int64_t given;
-
-  static bool Next(void* state, int64_t index, core::Sequence* result) {
-    const Source& source = *static_cast<Source*>(state);
-    if (index >= source.given) return false;
-    const auto s = static_cast<size_t>(index);
-    *result = {};
-    result->q_len = source.problem.sequences[s].q;
-    result->k_len = source.problem.sequences[s].k;
-    if (source.batched) {
-      result->batch = index;
-    } else {
-      result->q_begin = source.problem.FirstQ(s);
-      result->k_begin = source.problem.FirstK(s);
-    }
-    return true;
-  }
-};
-
 }  // namespace
+
+bool ProblemSource::Next(void* state, int64_t index, core::Sequence* result) {
+  const ProblemSource& source = *static_cast<ProblemSource*>(state);
+  if (index >= source.given) return false;
+  const auto s = static_cast<size_t>(index);
+  *result = {};
+  result->q_len = source.problem.sequences[s].q;
+  result->k_len = source.problem.sequences[s].k;
+  if (source.batched) {
+    result->batch = index;
+  } else {
+    result->q_begin = source.problem.FirstQ(s);
+    result->k_begin = source.problem.FirstK(s);
+  }
+  return true;
+}
+
+StoredSequences::StoredSequences(const Problem& problem, core::Operation operation, bool batched)
+    : records(problem.sequences.size()) {
+  core::PlanShape shape = {};
+  shape.block_size = problem.options.block_size;
+  shape.options.top_k = problem.options.top_k;
+  ProblemSource source = {problem, batched};
+  EXPECT_TRUE(moba::cuda::StoreSequences(
+                  {nullptr, kEmulatedWorkers}, shape, operation, {&ProblemSource::Next, &source},
+                  static_cast<int64_t>(records.size()), records.data(), totals)
+                  .ok());
+}
 
 core::PlanShape ShapeOf(const Problem& problem, const moba_plan_config& config) {
   return {.dtype = static_cast<core::DType>(config.dtype),
@@ -115,16 +121,15 @@ moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Ca
       .sequences = nullptr,
       .num_sequences = static_cast<int64_t>(problem.sequences.size()),
   };
-  Source source = {problem, batched, given_sequences};
-  return moba::cuda::Run(shape, run, {&Source::Next, &source}, call.workspace_memory->data(),
+  ProblemSource source = {problem, batched, given_sequences};
+  return moba::cuda::Run(shape, run, {&ProblemSource::Next, &source}, call.workspace_memory->data(),
                          {nullptr, kEmulatedWorkers});
 }
 
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options,
                 const Selection* imported) {
   Outcome first;
-  for (ThreadOrder order :
-       {ThreadOrder::kAscending, ThreadOrder::kDescending, ThreadOrder::kInterleaved}) {
+  for (ThreadOrder order : kThreadOrders) {
     moba::cuda::emulated_order = order;
     Call call(problem, operation, options, imported);
     EXPECT_TRUE(Emulate(problem, options, call).ok());

@@ -3,15 +3,43 @@
 #ifndef MOBA_TESTS_CUDA_EMULATED_RUN_H_
 #define MOBA_TESTS_CUDA_EMULATED_RUN_H_
 
+#include <vector>
+
 #include "core/plan_shape.h"
+#include "core/sequence_source.h"
 #include "cuda/block.h"
 #include "cuda/run.h"
+#include "cuda/sequence_table.h"
 #include "oracle.h"
 #include "run.h"
 
 namespace moba_test {
 
 inline constexpr int64_t kEmulatedWorkers = 3;
+inline constexpr moba::cuda::ThreadOrder kThreadOrders[] = {moba::cuda::ThreadOrder::kAscending,
+                                                            moba::cuda::ThreadOrder::kDescending,
+                                                            moba::cuda::ThreadOrder::kInterleaved};
+
+// The state of a core::SequenceSource: sequences of a problem, beyond `given` of which there are
+// none.
+struct ProblemSource {
+  const Problem& problem;
+  bool batched;
+  int64_t given = INT64_MAX;
+
+  static bool Next(void* state, int64_t index, moba::core::Sequence* result);
+};
+
+// The sequences of a problem as kernels see them.
+struct StoredSequences {
+  std::vector<moba::cuda::SequenceRecord> records;
+  moba::cuda::SequenceTotals totals;
+
+  StoredSequences(const Problem& problem, moba::core::Operation operation, bool batched = false);
+  moba::cuda::SequenceTable Table() const {
+    return {records.data(), static_cast<int64_t>(records.size())};
+  }
+};
 
 moba::core::PlanShape ShapeOf(const Problem& problem, const moba_plan_config& config);
 

@@ -1,0 +1,57 @@
+// One row of a selection, and the rules that it follows (specification, section 2): ascending
+// blocks that the query sees, then -1.
+//
+// The row may be the caller's memory, who may write to it meanwhile. Then what is read means
+// nothing, but each reading gives one value, so that what was checked is what is used.
+#pragma once
+
+#include "core/problem.h"
+#include "cuda/block.h"
+
+namespace moba::cuda {
+
+struct SelectionRow {
+  const int32_t* blocks;
+  int64_t stride;
+  int64_t width;
+
+  MOBA_DEVICE int32_t operator[](int64_t place) const {
+    int32_t block = blocks[place * stride];
+    asm volatile("" : "+r"(block));  // the compiler must not read it again
+    return block;
+  }
+
+  // Whether what is at `place` follows the rules, where the query sees `num_visible` blocks. A row
+  // is a selection if all its places do.
+  MOBA_DEVICE bool FollowsRules(int64_t place, int64_t num_visible) const {
+    return Follows((*this)[place], place == 0 ? kBegin : (*this)[place - 1], num_visible);
+  }
+
+  // The number of blocks, or 0 if the row is no selection.
+  MOBA_DEVICE int64_t Count(int64_t num_visible) const {
+    int64_t count = 0;
+    int32_t before = kBegin;
+    for (int64_t place = 0; place < width; ++place) {
+      const int32_t block = (*this)[place];
+      if (!Follows(block, before, num_visible)) return 0;
+      count += block != -1;
+      before = block;
+    }
+    return count;
+  }
+
+ private:
+  static constexpr int32_t kBegin = -2;  // before the first place: below every block, and not -1
+
+  MOBA_DEVICE static bool Follows(int32_t block, int32_t before, int64_t num_visible) {
+    return block == -1 || (before != -1 && before < block && 0 <= block && block < num_visible);
+  }
+};
+
+MOBA_DEVICE SelectionRow SelectionRowOf(const core::InputRows& rows, int64_t batch, int64_t token,
+                                        int64_t head, int64_t width) {
+  return {reinterpret_cast<const int32_t*>(rows.Row(batch, token, head)), rows.channel_stride,
+          width};
+}
+
+}  // namespace moba::cuda
