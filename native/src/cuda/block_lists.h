@@ -2,6 +2,7 @@
 // works through.
 #pragma once
 
+#include "core/carver.h"
 #include "core/problem.h"
 #include "cuda/pass.h"
 
@@ -25,10 +26,48 @@ inline constexpr int kItemEntries = 512;
 struct BlockLists {
   int64_t num_blocks;  // of all sequences, numbered by SequenceRecord::block_begin
   int32_t* sizes;      // [kv head of the pass][block]
-  int32_t* begins;     // of each list in `entries`
+  int32_t* begins;     // of each list in `entries`, and the end of the last
   ListEntry* entries;
   ListItem* items;
   int32_t* num_items;
+
+  // None where the selection was written to while the lists were made: then it may be shorter than
+  // what was counted.
+  MOBA_DEVICE int32_t NumEntries(const ListItem& item) const {
+    return std::clamp(sizes[item.list] - item.first, 0, kItemEntries);
+  }
 };
+
+// The most items of so many entries in so many lists.
+constexpr int64_t MostItems(int64_t entries, int64_t lists) {
+  const int64_t filled = std::min(entries, lists);
+  return filled + (entries - filled) / kItemEntries;
+}
+
+// Memory for the lists of every pass that has at most so many.
+inline BlockLists TakeBlockLists(int64_t entries, int64_t lists, core::Carver& carver) {
+  BlockLists memory = {};
+  memory.sizes = carver.Take<int32_t>(lists);
+  memory.begins = carver.Take<int32_t>(lists + 1);
+  memory.entries = carver.Take<ListEntry>(entries);
+  memory.items = carver.Take<ListItem>(MostItems(entries, lists));
+  memory.num_items = carver.Take<int32_t>(1);
+  return memory;
+}
+
+struct BlockListArguments {
+  bool causal;
+  core::InputRows selected;  // [.., token, head][width], int32; read of dense sequences too
+  int64_t width;
+  int64_t group_size;  // query heads of a kv head
+  SequenceTable sequences;
+  Pass pass;
+  BlockLists lists;
+};
+
+// An entry for every block that the pass's rows selected, but for a query's own block in a causal
+// run, which goes with a mask and is another kernel's. A row whose selection is none has no
+// entries. The entries of a list are in no particular order.
+Status LaunchBlockLists(const Queue& queue, const BlockListArguments& arguments);
 
 }  // namespace moba::cuda

@@ -1,7 +1,7 @@
 // What of a run is worked on at once, and how its queries are cut into tiles.
 //
-// A run on tensor cores keeps a partial result for every query, head and selected block. Passes over
-// some of the heads and queries, one after the other in one workspace, keep that memory small.
+// A run on tensor cores keeps a partial result for every query, head and selected block. Passes
+// over some of the heads and queries, one after the other in one workspace, keep that memory small.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ struct Pass {
   int64_t kv_head_begin;
   int64_t num_kv_heads;
 
-  MOBA_DEVICE int64_t num_rows() const { return row_end - row_begin; }
+  constexpr int64_t num_rows() const { return row_end - row_begin; }
 };
 
 // Neighbouring queries of one sequence.
@@ -26,15 +26,16 @@ struct RowTile {
   int32_t count;  // 0: there is no such tile
 };
 
-// The queries of a pass in tiles of at most `tile_rows`, none of which has queries of two sequences.
-// Tile t of sequence s has index floor(f / tile_rows) + s + t, where f queries of the pass are in
-// the sequences before s: so nothing has to be counted beforehand. Some indices have no tile.
+// The queries of a pass in tiles of at most `tile_rows`, none of which has queries of two
+// sequences. Tile t of sequence s has index floor(f / tile_rows) + s + t, where f queries of the
+// pass are in the sequences before s: so nothing has to be counted beforehand. Some indices have no
+// tile.
 struct RowTiles {
   SequenceTable sequences;
   Pass pass;
   int32_t tile_rows;
 
-  MOBA_DEVICE int64_t num_indices() const { return pass.num_rows() / tile_rows + sequences.size; }
+  constexpr int64_t num_indices() const { return pass.num_rows() / tile_rows + sequences.size; }
 
   MOBA_DEVICE RowTile Find(int64_t index) const {
     int64_t low = 0;

@@ -41,10 +41,11 @@ struct SelectionRow {
   }
 
  private:
-  static constexpr int32_t kBegin = -2;  // before the first place: below every block, and not -1
+  // Before the first place. What is below does not follow it.
+  static constexpr int32_t kBegin = -2;
 
   MOBA_DEVICE static bool Follows(int32_t block, int32_t before, int64_t num_visible) {
-    return block == -1 || (before != -1 && before < block && 0 <= block && block < num_visible);
+    return block == -1 || (before != -1 && before < block && block < num_visible);
   }
 };
 
