@@ -156,8 +156,8 @@ int32_t CreatePlan(const std::shared_ptr<Engine>& engine, const moba_plan_config
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
   if (engine->device != nullptr) {
-    *result =
-        new moba_plan{engine, {}, shape, std::nullopt, engine->device->workspace_bytes(shape)};
+    *result = new moba_plan{
+        engine, {}, shape, std::nullopt, engine->device->workspace_bytes(engine->ordinal, shape)};
     return MOBA_OK;
   }
   const cpu::Plan plan(shape, *engine->kernels, engine->pool->num_threads());

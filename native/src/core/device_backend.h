@@ -40,7 +40,7 @@ struct DeviceBackend {
   bool (*describe)(int32_t ordinal, char* text, size_t size);
 
   // Device memory that a run of such a plan needs.
-  int64_t (*workspace_bytes)(const PlanShape& shape);
+  int64_t (*workspace_bytes)(int32_t ordinal, const PlanShape& shape);
 
   // Enqueues a run on a stream; data pointers of `problem` and the workspace are device memory.
   // Does not wait for it, and allocates nothing. kInvalidSequences: `sequences` gave up.

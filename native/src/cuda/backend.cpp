@@ -49,7 +49,7 @@ struct OnDevice<kFunction> {
 
 Status EnqueueRun(const core::PlanShape& shape, const core::Problem& problem,
                   const core::SequenceSource& sequences, void* workspace, void* stream) {
-  return Run(shape, problem, sequences, workspace, {stream, Workers()});
+  return Run(shape, problem, sequences, workspace, {stream, Workers(), RunsHopperKernels()});
 }
 
 Status EnqueueMerge(const core::MergeProblem& problem, void* stream) {
@@ -59,7 +59,10 @@ Status EnqueueMerge(const core::MergeProblem& problem, void* stream) {
 constexpr core::DeviceBackend kTable = {
     .describe = &DescribeDevice,
     .workspace_bytes =
-        [](const core::PlanShape& shape) { return WorkspaceBytes(shape, Workers()); },
+        [](int32_t ordinal, const core::PlanShape& shape) {
+          const bool hopper = SelectDevice(ordinal).ok() && RunsHopperKernels();
+          return WorkspaceBytes(shape, Workers(), hopper);
+        },
     .run = &OnDevice<&EnqueueRun>::Call,
     .merge = &OnDevice<&EnqueueMerge>::Call,
     .memory_allocate = &OnDevice<&AllocateMemory>::Call,

@@ -90,7 +90,7 @@ struct VisitEntries {
     Row row;
     row.selected = SelectionRowOf(a.selected, sequence.batch, sequence.q_begin + query,
                                   a.pass.kv_head_begin * a.group_size + pass_head, a.width);
-    row.count = row.selected.Count(visible);
+    row.count = sequence.dense != 0 ? 0 : row.selected.Count(visible);
     row.num_listed = a.causal ? visible - 1 : visible;
     row.first_list = kv_head * a.lists.num_blocks + sequence.block_begin;
     row.query = static_cast<uint32_t>(query);

@@ -34,7 +34,7 @@ struct BlockLists {
   // None where the selection was written to while the lists were made: then it may be shorter than
   // what was counted.
   MOBA_DEVICE int32_t NumEntries(const ListItem& item) const {
-    return std::clamp(sizes[item.list] - item.first, 0, kItemEntries);
+    return std::clamp(sizes[item.list] - item.first, 0, int{kItemEntries});
   }
 };
 
@@ -57,7 +57,7 @@ inline BlockLists TakeBlockLists(int64_t entries, int64_t lists, core::Carver& c
 
 struct BlockListArguments {
   bool causal;
-  core::InputRows selected;  // [.., token, head][width], int32; read of dense sequences too
+  core::InputRows selected;  // [.., token, head][width], int32; not read of dense sequences
   int64_t width;
   int64_t group_size;  // query heads of a kv head
   SequenceTable sequences;

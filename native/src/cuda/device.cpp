@@ -48,6 +48,16 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
 
 Status SelectDevice(int32_t ordinal) { return FromRuntime(cudaSetDevice(ordinal)); }
 
-int64_t Workers() { return 1056; }  // eight for each of Hopper's 132 multiprocessors
+int64_t Workers() { return 132 * kWorkersPerMultiprocessor; }  // Hopper has 132 multiprocessors
+
+bool RunsHopperKernels() {
+  int device = 0;
+  int major = 0;
+  int minor = 0;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess &&
+         major == 9 && minor == 0;
+}
 
 }  // namespace moba::cuda

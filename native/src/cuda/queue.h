@@ -5,10 +5,14 @@
 
 namespace moba::cuda {
 
+// Blocks of plain kernels that share a multiprocessor.
+inline constexpr int64_t kWorkersPerMultiprocessor = 8;
+
 // Where and in how many blocks at once a kernel runs.
 struct Queue {
-  void* stream;     // a cudaStream_t
-  int64_t workers;  // most blocks of a grid; they stride over the indices
+  void* stream;         // a cudaStream_t
+  int64_t workers;      // most blocks of a grid; they stride over the indices
+  bool hopper = false;  // the device runs kernels made for compute capability 9.0
 };
 
 struct [[nodiscard]] Status {

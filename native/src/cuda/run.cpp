@@ -1,10 +1,12 @@
 #include "cuda/run.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/carver.h"
 #include "cuda/attend.h"
 #include "cuda/centroids.h"
+#include "cuda/hopper/forward.h"
 #include "cuda/route.h"
 #include "cuda/sequence_table.h"
 
@@ -19,11 +21,12 @@ struct Workspace {
   char* centroids;
   int32_t* selected;  // [row][head][width], where the caller has no use for it
   float* scores;      // [worker][most_blocks]
+  std::optional<hopper::ForwardMemory> on_hopper;
 
   int64_t width;
   int64_t most_blocks;  // of one sequence
 
-  Workspace(const core::PlanShape& shape, int64_t workers, core::Carver& carver) {
+  Workspace(const core::PlanShape& shape, int64_t workers, bool for_hopper, core::Carver& carver) {
     const int64_t tokens = shape.max_tokens_k;
     const int64_t block = std::max<int64_t>(shape.block_size, 1);
     most_blocks = CeilDiv(tokens, block);
@@ -38,6 +41,7 @@ struct Workspace {
                                          : 0);
     selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
     scores = carver.Take<float>(routes ? workers * most_blocks : 0);
+    if (for_hopper) on_hopper.emplace(shape, hopper::kPassBudget, carver);
   }
 
   // The selection as rows. In a batch all sequences have as many rows; packed ones are in batch 0.
@@ -84,16 +88,16 @@ Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequenc
 
 }  // namespace
 
-int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers) {
+int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers, bool for_hopper) {
   core::Carver carver(nullptr);
-  const Workspace measured(shape, workers, carver);
+  const Workspace measured(shape, workers, for_hopper, carver);
   return carver.used();
 }
 
 Status Run(const core::PlanShape& shape, const core::Problem& problem,
            const core::SequenceSource& source, void* workspace, const Queue& queue) {
   core::Carver carver(workspace);
-  const Workspace memory(shape, queue.workers, carver);
+  const Workspace memory(shape, queue.workers, queue.hopper, carver);
   SequenceTotals totals;
   if (const Status status = StoreSequences(queue, shape, problem.operation, source,
                                            problem.num_sequences, memory.sequences, totals);
@@ -119,22 +123,28 @@ Status Run(const core::PlanShape& shape, const core::Problem& problem,
     selected = ReadOnly(target);
   }
   if (problem.operation == Operation::kRoute) return Status::Ok();
-  return LaunchAttend(queue, {.dtype = problem.dtype,
-                              .causal = problem.options.causal,
-                              .score_scale = problem.options.score_scale,
-                              .q = problem.q,
-                              .k = problem.k,
-                              .v = problem.v,
-                              .o = problem.o,
-                              .lse = problem.lse,
-                              .selected = selected,
-                              .width = width,
-                              .num_heads = problem.num_heads,
-                              .num_kv_heads = problem.num_kv_heads,
-                              .head_dim = problem.head_dim,
-                              .head_dim_v = problem.head_dim_v,
-                              .sequences = sequences,
-                              .num_rows = totals.rows});
+  const AttendArguments attend = {.dtype = problem.dtype,
+                                  .causal = problem.options.causal,
+                                  .score_scale = problem.options.score_scale,
+                                  .q = problem.q,
+                                  .k = problem.k,
+                                  .v = problem.v,
+                                  .o = problem.o,
+                                  .lse = problem.lse,
+                                  .selected = selected,
+                                  .width = width,
+                                  .num_heads = problem.num_heads,
+                                  .num_kv_heads = problem.num_kv_heads,
+                                  .head_dim = problem.head_dim,
+                                  .head_dim_v = problem.head_dim_v,
+                                  .sequences = sequences,
+                                  .num_rows = totals.rows};
+  const TensorExtent keys = {totals.batches, totals.key_tokens, problem.num_kv_heads,
+                             problem.head_dim};
+  if (memory.on_hopper && memory.on_hopper->Takes(attend, keys, totals)) {
+    return memory.on_hopper->Attend(queue, attend, keys, totals);
+  }
+  return LaunchAttend(queue, attend);
 }
 
 }  // namespace moba::cuda

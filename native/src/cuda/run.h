@@ -14,8 +14,8 @@
 namespace moba::cuda {
 
 // Bytes of device memory that any run of the plan needs, aligned to core::kWorkspaceAlignment.
-// Linear in the tokens. `workers`: see Queue.
-int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers);
+// Linear in the tokens. `workers`, `hopper`: see Queue.
+int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers, bool hopper);
 
 // Enqueues a validated run. All tensors and the workspace are memory of the queue's device;
 // problem.sequences is not used, problem.num_sequences sequences come from `source`.

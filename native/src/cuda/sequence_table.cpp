@@ -59,6 +59,11 @@ Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Op
       const int64_t blocks = core::CeilDiv(record.k_len, record.block_size);
       totals.rows += record.q_len;
       totals.blocks += blocks;
+      totals.sparse = totals.sparse || !record.dense;
+      totals.longest_sum =
+          std::max<int64_t>(totals.longest_sum, record.dense ? record.k_len : record.block_size);
+      totals.batches = std::max(totals.batches, record.batch + 1);
+      totals.key_tokens = std::max(totals.key_tokens, record.k_begin + record.k_len);
       if (operation != core::Operation::kAttendSelected && !record.dense) {
         totals.centroids += blocks;
         totals.routes = true;

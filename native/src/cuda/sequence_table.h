@@ -50,10 +50,14 @@ struct SequenceTable {
 };
 
 struct SequenceTotals {
-  int64_t rows = 0;       // queries
-  int64_t centroids = 0;  // of one kv head
-  int64_t blocks = 0;     // of one kv head
-  bool routes = false;    // some sequence has more blocks than are selected
+  int64_t rows = 0;         // queries
+  int64_t centroids = 0;    // of one kv head
+  int64_t blocks = 0;       // of one kv head
+  bool routes = false;      // some sequence has more blocks than are selected
+  bool sparse = false;      // some sequence is not dense
+  int64_t longest_sum = 0;  // most keys of a block, or of a dense sequence
+  int64_t batches = 0;      // of the batch axis, as far as it is used
+  int64_t key_tokens = 0;   // of the token axis of keys, likewise
 };
 
 // Reads `count` sequences and enqueues their way into `records`.

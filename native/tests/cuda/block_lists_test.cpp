@@ -279,13 +279,30 @@ TEST_F(CudaBlockLists, OfABatchInAnyLayout) {
   }
 }
 
-TEST_F(CudaBlockLists, OfDenseSequencesReadTheSelectionToo) {
+TEST_F(CudaBlockLists, OfDenseSequencesAreEmpty) {
   Problem problem = Make({{10, 10}, {20, 50}}, 4);
   problem.options.top_k = 4;
   const StoredSequences sequences(problem, core::Operation::kAttend);
   ASSERT_TRUE(sequences.records[0].dense && !sequences.records[1].dense);
   EXPECT_EQ(sequences.records[1].block_begin, 3);
-  ExpectRight(problem, Random(problem, 4), Whole(problem), {}, core::Operation::kAttend);
+  // What is there need not have been written: here it breaks the rules, and has no entries either.
+  Selection selection = Random(problem, 4);
+  std::fill(selection.Row(0, 0), selection.Row(10, 0), -7);
+  ExpectRight(problem, selection, Whole(problem), {}, core::Operation::kAttend);
+  const Selection valid = Random(problem, 4);
+  std::copy(valid.Row(0, 0), valid.Row(10, 0), selection.Row(0, 0));
+  const ListMemory memory(problem.kv_heads, sequences.totals.blocks, 1000, 1000);
+  const SelectionMemory selected(problem, selection, {});
+  ASSERT_TRUE(
+      LaunchBlockLists({nullptr, kEmulatedWorkers}, {.causal = problem.options.causal != 0,
+                                                     .selected = selected.rows,
+                                                     .width = selection.width,
+                                                     .group_size = problem.heads / problem.kv_heads,
+                                                     .sequences = sequences.Table(),
+                                                     .pass = Whole(problem),
+                                                     .lists = memory.lists})
+          .ok());
+  for (int64_t list = 0; list < 3; ++list) EXPECT_EQ(memory.lists.sizes[list], 0);
 }
 
 TEST_F(CudaBlockLists, OfPassesThatBeginAndEndInsideSequences) {

@@ -97,8 +97,9 @@ moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Ca
                            int64_t given_sequences) {
   const bool batched = options.batch_axis;
   const core::PlanShape shape = ShapeOf(problem, call.config);
-  call.workspace_memory.emplace(moba::cuda::WorkspaceBytes(shape, kEmulatedWorkers),
-                                core::kWorkspaceAlignment);
+  call.workspace_memory.emplace(
+      moba::cuda::WorkspaceBytes(shape, kEmulatedWorkers, moba::cuda::emulated_hopper),
+      core::kWorkspaceAlignment);
   std::memset(call.workspace_memory->data(), options.workspace_fill, call.workspace_memory->size());
   const bool given = call.operation == Operation::kAttendSelected;
   const core::Problem run = {
@@ -123,7 +124,7 @@ moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Ca
   };
   ProblemSource source = {problem, batched, given_sequences};
   return moba::cuda::Run(shape, run, {&ProblemSource::Next, &source}, call.workspace_memory->data(),
-                         {nullptr, kEmulatedWorkers});
+                         {nullptr, kEmulatedWorkers, moba::cuda::emulated_hopper});
 }
 
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options,

@@ -9,6 +9,7 @@
 #include "core/sequence_source.h"
 #include "cuda/block.h"
 #include "cuda/run.h"
+#include "emulator/device.h"
 #include "cuda/sequence_table.h"
 #include "oracle.h"
 #include "run.h"

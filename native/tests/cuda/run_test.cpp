@@ -45,14 +45,32 @@ TEST(CudaWorkspace, IsLinearInTokens) {
   const Problem problem = SomeProblem(1);
   const Call call(problem, Operation::kAttend, {});
   moba::core::PlanShape shape = ShapeOf(problem, call.config);
+  shape.dtype = moba::core::DType::kBF16;
+  shape.head_dim = shape.head_dim_v = 128;
   shape.block_size = 64;
-  for (int64_t top_k : {int64_t{0}, int64_t{8}, int64_t{1} << 41}) {
-    shape.options.top_k = top_k;
-    shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;
-    const int64_t once = moba::cuda::WorkspaceBytes(shape, 1000);
-    shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 24;
-    EXPECT_LE(moba::cuda::WorkspaceBytes(shape, 1000), 16 * once);
+  for (bool hopper : {false, true}) {
+    for (int64_t top_k : {int64_t{0}, int64_t{8}, int64_t{1} << 41}) {
+      shape.options.top_k = top_k;
+      shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;
+      const int64_t once = moba::cuda::WorkspaceBytes(shape, 1000, hopper);
+      shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 24;
+      EXPECT_LE(moba::cuda::WorkspaceBytes(shape, 1000, hopper), 16 * once);
+    }
   }
+}
+
+// 16 heads of a million tokens, K = 8, B = 128: a third of what queries, keys, values and outputs
+// take.
+TEST(CudaWorkspace, OfAMillionTokensIsSmall) {
+  moba::core::PlanShape shape = {};
+  shape.dtype = moba::core::DType::kBF16;
+  shape.num_heads = shape.num_kv_heads = 16;
+  shape.head_dim = shape.head_dim_v = 128;
+  shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;
+  shape.max_sequences = 1;
+  shape.block_size = 128;
+  shape.options.top_k = 8;
+  EXPECT_LE(moba::cuda::WorkspaceBytes(shape, 1056, true), int64_t{7} << 29);
 }
 
 }  // namespace

@@ -4,8 +4,13 @@
 #include "cuda/runtime.h"
 
 #include <cstdio>
+#include <cstdlib>
+
+#include "device.h"
 
 namespace moba::cuda {
+
+bool emulated_hopper = std::getenv("MOBA_EMULATED_HOPPER") != nullptr;
 
 bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
   std::snprintf(text, size, ordinal == 0 ? "emulation" : "there is one emulated device, 0");
@@ -15,5 +20,7 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
 Status SelectDevice(int32_t /*ordinal*/) { return Status::Ok(); }
 
 int64_t Workers() { return 3; }
+
+bool RunsHopperKernels() { return emulated_hopper; }
 
 }  // namespace moba::cuda

@@ -8,8 +8,8 @@ namespace moba::cuda {
 class Barrier {
  public:
   void Init(int arrivals) {
-    expected_ = pending_ = static_cast<int16_t>(arrivals);
-    phase_ = 0;
+    pending_ = static_cast<int16_t>(arrivals);
+    expected_and_phase_ = static_cast<int16_t>(2 * arrivals);
     bytes_ = 0;
   }
   void Arrive() {
@@ -22,7 +22,7 @@ class Barrier {
     Arrive();
   }
   void Wait(uint32_t parity) {
-    Machine().WaitUntil([&] { return (static_cast<uint16_t>(phase_) & 1) != parity; });
+    Machine().WaitUntil([&] { return (static_cast<uint32_t>(expected_and_phase_) & 1) != parity; });
   }
 
   void BytesCame(uint32_t bytes) {
@@ -33,14 +33,13 @@ class Barrier {
  private:
   void EndPhase() {
     if (pending_ != 0 || bytes_ != 0) return;
-    phase_ ^= 1;
-    pending_ = expected_;
+    expected_and_phase_ ^= 1;
+    pending_ = static_cast<int16_t>(expected_and_phase_ / 2);
   }
 
   int32_t bytes_;
   int16_t pending_;
-  int16_t expected_ : 15;
-  uint16_t phase_ : 1;
+  int16_t expected_and_phase_;  // in its lowest bit
 };
 static_assert(sizeof(Barrier) == 8);
 

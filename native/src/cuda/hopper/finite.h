@@ -1,0 +1,45 @@
+// 16 bytes of 16-bit elements, and which of them are numbers.
+#pragma once
+
+#include "cuda/device/mma.h"
+
+namespace moba::cuda::hopper {
+
+struct alignas(16) Words {
+  uint32_t word[4];
+};
+
+template <class Element>
+inline constexpr uint32_t kExponentOnes = 0;
+template <>
+inline constexpr uint32_t kExponentOnes<F16> = 0x7c00;
+template <>
+inline constexpr uint32_t kExponentOnes<BF16> = 0x7f80;
+
+// Bits 15 and 31 say that the lower and the upper half of the word are NaN or infinite.
+template <class Element>
+MOBA_THREAD uint32_t NonFinite(uint32_t word) {
+  constexpr uint32_t kOnes = kExponentOnes<Element> * 0x10001;
+  // The exponent's ones and its lowest bit carry into the sign.
+  constexpr uint32_t kLowest = 0x80008000 - kOnes;
+  return ((word & kOnes) + kLowest) & 0x80008000;
+}
+
+// Sets NaN and infinities to 0; returns whether there were any.
+template <class Element>
+MOBA_THREAD bool ClearNonFiniteIn(Words& words) {
+  Words piece = words;
+  uint32_t found = 0;
+#pragma unroll
+  for (const uint32_t word : piece.word) found |= NonFinite<Element>(word);
+  if (found == 0) return false;
+#pragma unroll
+  for (uint32_t& word : piece.word) {
+    const uint32_t bad = NonFinite<Element>(word);
+    word &= ~((bad >> 15) * 0xffff);
+  }
+  words = piece;
+  return true;
+}
+
+}  // namespace moba::cuda::hopper

@@ -1,0 +1,104 @@
+#include "cuda/hopper/forward.h"
+
+namespace moba::cuda::hopper {
+namespace {
+
+// The accumulators of tensor cores truncate, and a sum drifts with every 16 keys that are added:
+// by at most 2^-24 of it, 2^13 times.
+constexpr int64_t kLongestSum = int64_t{1} << 17;
+// Fewer do not fill a tile; plain kernels read the keys once for each.
+constexpr int64_t kLeastQueries = 16;
+
+struct ClearCount {
+  struct Shared {};
+
+  int32_t* count;
+
+  MOBA_DEVICE void operator()(Block& block, Shared& /*shared*/, int64_t /*index*/) const {
+    block.Each([&](int thread) {
+      if (thread == 0) *count = 0;
+    });
+  }
+};
+
+}  // namespace
+
+ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t budget, core::Carver& carver) {
+  const int64_t block = std::max<int64_t>(shape.block_size, 1);
+  const int64_t slots =
+      shape.block_size == 0 ? 0 : std::max(shape.options.top_k, shape.max_selected);
+  const RunSize largest = {
+      .rows = shape.max_tokens_q,
+      .num_kv_heads = shape.num_kv_heads,
+      .group_size = shape.num_heads / shape.num_kv_heads,
+      .slots = std::min(slots, core::CeilDiv(shape.max_tokens_k, block)),
+      .num_blocks = slots == 0 ? 0 : shape.max_tokens_k / block + shape.max_sequences};
+  made_ = HasInstance(shape.dtype, shape.head_dim, shape.head_dim_v) && HasPasses(largest);
+  if (!made_) return;
+  const int64_t values = PartialValueBytes(shape.dtype, shape.head_dim);
+  const int64_t exponents = PartialExponentBytes(shape.dtype, shape.head_dim);
+  capacity_ = CapacityFor(largest, values + exponents + int64_t{sizeof(float)}, budget);
+  lists_ = TakeBlockLists(capacity_.entries, capacity_.lists, carver);
+  partials_.values = reinterpret_cast<Words*>(carver.Take<char>(capacity_.entries * values));
+  partials_.exponents =
+      reinterpret_cast<uint32_t*>(carver.Take<char>(capacity_.entries * exponents));
+  partials_.log2_sums = carver.Take<float>(capacity_.entries);
+  most_again_ = largest.rows * shape.num_heads;
+  again_ = carver.Take<int64_t>(most_again_);
+  num_again_ = carver.Take<int32_t>(1);
+}
+
+bool ForwardMemory::Takes(const AttendArguments& arguments, const TensorExtent& keys,
+                          const SequenceTotals& totals) const {
+  const int64_t group_size = arguments.num_heads / arguments.num_kv_heads;
+  return made_ && totals.longest_sum <= kLongestSum && totals.rows * group_size >= kLeastQueries &&
+         CanAttend(arguments, keys);
+}
+
+Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& arguments,
+                             const TensorExtent& keys, const SequenceTotals& totals) const {
+  const RunSize run = {.rows = totals.rows,
+                       .num_kv_heads = arguments.num_kv_heads,
+                       .group_size = arguments.num_heads / arguments.num_kv_heads,
+                       .slots = arguments.width,
+                       .num_blocks = totals.blocks};
+  if (!totals.sparse) {
+    return AttendPass(queue, arguments, keys, {0, run.rows, 0, run.num_kv_heads}, {});
+  }
+  BlockLists lists = lists_;
+  lists.num_blocks = totals.blocks;
+  const Passes passes(run, capacity_);
+  for (int64_t i = 0; i < passes.size(); ++i) {
+    const Pass pass = passes[i];
+    Status status = LaunchBlockLists(queue, {.causal = arguments.causal,
+                                             .selected = arguments.selected,
+                                             .width = arguments.width,
+                                             .group_size = run.group_size,
+                                             .sequences = arguments.sequences,
+                                             .pass = pass,
+                                             .lists = lists});
+    if (status.ok()) status = AttendPass(queue, arguments, keys, pass, lists);
+    if (!status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
+// With no lists: all sequences are dense.
+Status ForwardMemory::AttendPass(const Queue& queue, const AttendArguments& arguments,
+                                 const TensorExtent& keys, const Pass& pass,
+                                 const BlockLists& lists) const {
+  const TileAttendArguments tiles = {.rows = arguments,
+                                     .keys = keys,
+                                     .pass = pass,
+                                     .lists = lists,
+                                     .partials = partials_,
+                                     .again = again_,
+                                     .num_again = num_again_};
+  Status status = Launch(queue, ClearCount{num_again_}, 1);
+  if (status.ok() && lists.num_items != nullptr) status = LaunchGathered(queue, tiles);
+  if (status.ok()) status = LaunchContiguous(queue, tiles);
+  if (status.ok()) status = LaunchAttendRows(queue, arguments, again_, num_again_, most_again_);
+  return status;
+}
+
+}  // namespace moba::cuda::hopper

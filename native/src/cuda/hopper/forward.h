@@ -1,0 +1,41 @@
+// Attention on tensor cores, pass by pass: lists of key blocks, partial results of each, own blocks
+// with everything merged, and once more what came out as NaN.
+#pragma once
+
+#include "core/plan_shape.h"
+#include "cuda/hopper/attend.h"
+#include "cuda/passes.h"
+
+namespace moba::cuda::hopper {
+
+// What partial results and lists may take, where one kv head needs no more: at one million queries
+// of 16 heads, K = 8 and D = 128 there is a pass for each head.
+inline constexpr int64_t kPassBudget = int64_t{5} << 29;
+
+class ForwardMemory {
+ public:
+  // For any run of a plan.
+  ForwardMemory(const core::PlanShape& shape, int64_t budget, core::Carver& carver);
+
+  // Whether a run can go this way.
+  bool Takes(const AttendArguments& arguments, const TensorExtent& keys,
+             const SequenceTotals& totals) const;
+
+  // Of all rows of a run.
+  Status Attend(const Queue& queue, const AttendArguments& arguments, const TensorExtent& keys,
+                const SequenceTotals& totals) const;
+
+ private:
+  Status AttendPass(const Queue& queue, const AttendArguments& arguments, const TensorExtent& keys,
+                    const Pass& pass, const BlockLists& lists) const;
+
+  bool made_;  // for such a plan
+  PassCapacity capacity_;
+  BlockLists lists_;
+  PartialMemory partials_;
+  int64_t* again_;
+  int64_t most_again_;
+  int32_t* num_again_;
+};
+
+}  // namespace moba::cuda::hopper

@@ -1,0 +1,98 @@
+// Key-major attention: an item is a block of keys of one kv head and up to kItemEntries queries
+// that selected it, gathered from wherever they are. Every query sees every key of the block. What
+// comes out are partial results, which contiguous.h merges.
+//
+// A query, head and block moves 2 D bytes of query and the partial result twice. At 184 flop per
+// byte, which an H200 balances, a bf16 block of B keys of D = 128 is bound by memory below B = 260.
+#pragma once
+
+#include "cuda/block_lists.h"
+#include "cuda/hopper/attend-kernel.h"
+#include "cuda/hopper/partial.h"
+
+namespace moba::cuda::hopper {
+
+template <class Element, int kHeadDim>
+struct Gathered {
+  core::InputRows q;
+  SequenceTable sequences;
+  Pass pass;
+  int64_t group_size;  // query heads of a kv head
+  BlockLists lists;
+  int64_t width;  // slots of a query's selection
+  PartialMemory partials;
+
+  struct Item {
+    KeyRange range;
+    SequenceRecord sequence;
+    int64_t kv_head_of_pass;
+    const ListEntry* entries;
+    int32_t num_entries;
+  };
+
+  MOBA_THREAD int64_t num_items() const { return *lists.num_items; }
+
+  MOBA_THREAD Item Find(int64_t index) const {
+    const ListItem list_item = lists.items[index];
+    const int64_t block = list_item.list % lists.num_blocks;
+    Item item;
+    item.sequence = sequences.template Find<&SequenceRecord::block_begin>(block);
+    item.kv_head_of_pass = list_item.list / lists.num_blocks;
+    item.entries = lists.entries + lists.begins[list_item.list] + list_item.first;
+    item.num_entries = lists.NumEntries(list_item);
+    const int64_t first = (block - item.sequence.block_begin) * item.sequence.block_size;
+    const int64_t end = std::min<int64_t>(first + item.sequence.block_size, item.sequence.k_len);
+    item.range = {.batch = item.sequence.batch,
+                  .token = item.sequence.k_begin,
+                  .kv_head = pass.kv_head_begin + item.kv_head_of_pass,
+                  .first = static_cast<int32_t>(first),
+                  .end = static_cast<int32_t>(end),
+                  .query_tiles = (item.num_entries + kTileQueries - 1) / kTileQueries};
+    return item;
+  }
+
+  MOBA_THREAD int NumQueries(const Item& item, int tile) const {
+    return item.num_entries - tile * kTileQueries;
+  }
+
+  MOBA_THREAD const char* Query(const Item& item, int tile, int row) const {
+    // Rows beyond the last are computed and thrown away.
+    const int place = std::min(tile * kTileQueries + row, item.num_entries - 1);
+    const ListEntry entry = item.entries[place];
+    return q.Row(item.sequence.batch, item.sequence.q_begin + entry.query,
+                 item.range.kv_head * group_size + entry.head);
+  }
+
+  MOBA_THREAD Unmasked UnmaskedKeys(const Item& item) const {
+    return {item.range.first, item.range.end};
+  }
+
+  MOBA_THREAD VisibleKeys Visible(const Item& item, int /*tile*/, int /*row*/) const {
+    return {{item.range.first, item.range.first}, {item.range.end, item.range.end}};
+  }
+
+  MOBA_THREAD void Finish(const Item& item, int tile, int row, const RowSum (&sums)[2],
+                          const float (&o)[kHeadDim / 2]) const {
+    const float first = SumOfRow(sums[0].sum);
+    const float second = SumOfRow(sums[1].sum);
+    const int place = tile * kTileQueries + row;
+    Write<0>(item, place, sums[0].shift, first, o);
+    Write<1>(item, place + 8, sums[1].shift, second, o);
+  }
+
+ private:
+  template <int kRow>
+  MOBA_THREAD void Write(const Item& item, int place, float shift, float sum,
+                         const float (&o)[kHeadDim / 2]) const {
+    if (place >= item.num_entries) return;
+    const ListEntry entry = item.entries[place];
+    const int64_t query = item.sequence.row_begin + entry.query - pass.row_begin;
+    const int64_t head = item.kv_head_of_pass * group_size + entry.head;
+    const int64_t index = (query * pass.num_kv_heads * group_size + head) * width + entry.slot;
+    const int quarter = ThreadIndex() % 4;
+    Partial<Element, kHeadDim>::template Write<kRow>(partials, index, quarter, o, 1.0f / sum);
+    if (quarter == 0) partials.log2_sums[index] = shift + log2f(sum);
+  }
+};
+
+}  // namespace moba::cuda::hopper

@@ -1,0 +1,128 @@
+// The forward on the tensor cores of Hopper, emulated, against the oracle.
+#include <gtest/gtest.h>
+
+#include "cuda/emulated_run.h"
+#include "numerics.h"
+#include "parameters.h"
+
+namespace moba_test {
+namespace {
+
+// Runs may take kernels for Hopper while this lives.
+class OnHopper {
+ public:
+  OnHopper() { moba::cuda::emulated_hopper = true; }
+  ~OnHopper() { moba::cuda::emulated_hopper = false; }
+};
+
+Problem MakeProblem(int32_t dtype, int64_t head_dim, std::vector<Lengths> sequences,
+                    const moba_options& options) {
+  Problem problem;
+  problem.dtype = dtype;
+  problem.heads = 2;
+  problem.kv_heads = 1;
+  problem.head_dim = problem.head_dim_v = head_dim;
+  problem.sequences = std::move(sequences);
+  problem.options = options;
+  return problem;
+}
+
+std::string Name(const char* letter, int64_t value) {
+  return std::string(letter) + std::to_string(value);
+}
+
+std::vector<GridCase> Cases() {
+  std::vector<GridCase> cases;
+  const auto add = [&](const std::string& name, const Problem& problem, const RunOptions& run) {
+    cases.push_back({name, problem, run});
+  };
+  for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
+    for (int64_t dim : {64, 96, 128, 192, 256}) {
+      const std::string name = DtypeName(dtype) + Name("_D", dim);
+      add(name, MakeProblem(dtype, dim, {{200, 200}}, BlockSparse(48, 3)), {});
+      add(name + "_full", MakeProblem(dtype, dim, {{150, 150}}, FullAttention()), {});
+    }
+  }
+  for (int64_t size : {16, 64, 100, 128, 130, 300, 500}) {
+    add(Name("B", size),
+        MakeProblem(MOBA_BF16, 64, {{size > 128 ? 700 : 300, size > 128 ? 700 : 300}},
+                    BlockSparse(size, 2)),
+        {});
+  }
+  const std::vector<std::pair<std::string, std::vector<Lengths>>> batches = {
+      {"chunked_prefill", {{50, 287}}},
+      {"more_queries_than_keys", {{190, 41}}},
+      {"many_odd",
+       {{0, 0}, {1, 1}, {0, 0}, {37, 37}, {2, 90}, {170, 3}, {0, 17}, {5, 0}, {90, 90}}},
+  };
+  for (const auto& [name, sequences] : batches) {
+    for (int32_t causal : {1, 0}) {
+      Problem problem = MakeProblem(MOBA_BF16, 64, sequences, BlockSparse(32, 2));
+      problem.options.causal = causal;
+      const std::string suffix = causal != 0 ? "" : "_bidirectional";
+      add(name + suffix, problem, {});
+      problem.options = FullAttention();
+      problem.options.causal = causal;
+      add(name + "_full" + suffix, problem, {});
+    }
+  }
+  for (const auto& [heads, kv_heads] : {std::pair<int64_t, int64_t>{3, 3}, {6, 2}, {20, 1}}) {
+    for (int32_t routing : {MOBA_ROUTING_PER_HEAD, MOBA_ROUTING_PER_GROUP}) {
+      Problem problem = MakeProblem(MOBA_F16, 64, {{90, 130}, {20, 9}}, BlockSparse(16, 5));
+      problem.heads = heads;
+      problem.kv_heads = kv_heads;
+      problem.options.routing = routing;
+      problem.options.sink_blocks = heads == 6 ? 1 : 0;
+      problem.options.local_blocks = heads == 3 ? 2 : 1;
+      add(Name("H", heads) + Name("_G", kv_heads) +
+              (routing == MOBA_ROUTING_PER_GROUP ? "_per_group" : "_per_head"),
+          problem, {});
+    }
+  }
+  for (Arrangement arrangement : {Arrangement::kHeadMajor, Arrangement::kTimeMajor}) {
+    RunOptions run;
+    run.arrangement = arrangement;
+    const std::string name = ArrangementName(arrangement);
+    add(name, MakeProblem(MOBA_F16, 64, {{50, 50}, {3, 40}}, BlockSparse(16, 3)), run);
+    run.batch_axis = true;
+    run.with_lse = false;
+    run.spare = 9;
+    add(name + "_batched",
+        MakeProblem(MOBA_F16, 64, {{33, 47}, {33, 47}, {33, 47}}, BlockSparse(16, 2)), run);
+  }
+  for (double scale : {1e-30, 8.0, 1e30}) {
+    Problem problem = MakeProblem(MOBA_F16, 64, {{60, 60}}, BlockSparse(16, 3));
+    problem.options.softmax_scale = scale;
+    RunOptions run;
+    run.with_lse = scale < 1e30;  // it would show the rounding of single scores
+    add(Name("scale", static_cast<int64_t>(cases.size())), problem, run);
+  }
+  Problem sink = MakeProblem(MOBA_BF16, 64, {{900, 900}}, BlockSparse(64, 3));
+  sink.options.sink_blocks = 1;
+  add("sink_block_of_every_query", sink, {});
+  return cases;
+}
+
+class HopperForward : public testing::TestWithParam<GridCase> {};
+
+TEST_P(HopperForward, MatchesOracle) {
+  const OnHopper on_hopper;
+  Problem problem = GetParam().problem;
+  const RunOptions run = GetParam().run;
+  Randomize(&problem, 1);
+  const Outcome attended = Emulate(problem, Operation::kAttend, run);
+  if (problem.Full()) {
+    ExpectRightAttention(problem, nullptr, attended);
+    return;
+  }
+  ExpectRightSelection(problem, attended.selection);
+  ExpectRightAttention(problem, &attended.selection, attended);
+  const Outcome selected = Emulate(problem, Operation::kAttendSelected, run, &attended.selection);
+  ExpectRightAttention(problem, &attended.selection, selected);
+}
+
+INSTANTIATE_TEST_SUITE_P(, HopperForward, testing::ValuesIn(Thinned(Cases())),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace moba_test
