@@ -7,6 +7,7 @@
 
 #include "core/problem.h"
 #include "cuda/device/barrier.h"
+#include "cuda/tensor_extent.h"
 
 namespace moba::cuda {
 
@@ -17,14 +18,6 @@ struct TensorMap {
   CUtensorMap map;
 };
 inline constexpr int kBoxChannels = 64;
-
-// What the copy engine has to know of a tensor.
-struct TensorExtent {
-  int64_t batches;
-  int64_t tokens;
-  int64_t heads;
-  int64_t channels;
-};
 
 // False where the copy engine cannot reach the tensor: addresses and strides that are no multiples
 // of 16 bytes or too large. Host code.

@@ -1,5 +1,6 @@
 #include "cuda/hopper/attend.h"
 
+#include "cuda/device/copy.h"
 #include "cuda/hopper/instance.h"
 #include "cuda/hopper/tile.h"
 

@@ -3,8 +3,8 @@
 
 #include "cuda/attend.h"
 #include "cuda/block_lists.h"
-#include "cuda/device/copy.h"
-#include "cuda/hopper/partial.h"
+#include "cuda/hopper/partial_memory.h"
+#include "cuda/tensor_extent.h"
 
 namespace moba::cuda::hopper {
 

@@ -2,12 +2,9 @@
 #pragma once
 
 #include "cuda/device/mma.h"
+#include "cuda/hopper/partial_memory.h"
 
 namespace moba::cuda::hopper {
-
-struct alignas(16) Words {
-  uint32_t word[4];
-};
 
 template <class Element>
 inline constexpr uint32_t kExponentOnes = 0;

@@ -10,8 +10,8 @@
 // four 64.
 #pragma once
 
-#include "core/carver.h"
 #include "cuda/hopper/finite.h"
+#include "cuda/hopper/partial_memory.h"
 
 namespace moba::cuda::hopper {
 
@@ -29,12 +29,6 @@ MOBA_THREAD float FloatOf(uint32_t bits) {
   return std::bit_cast<float>(bits);
 #endif
 }
-
-struct PartialMemory {
-  Words* values;
-  uint32_t* exponents;
-  float* log2_sums;
-};
 
 template <class Element, int kHeadDim>
 struct Partial;
@@ -153,13 +147,5 @@ struct Partial<BF16, kHeadDim> {
     return 4 * (4 * i + e / 2) + 2 * row + e % 2;
   }
 };
-
-// Bytes of a partial result, in each of the arrays.
-constexpr int64_t PartialValueBytes(core::DType dtype, int64_t head_dim) {
-  return (dtype == core::DType::kF16 ? 4 : 2) * head_dim;
-}
-constexpr int64_t PartialExponentBytes(core::DType dtype, int64_t head_dim) {
-  return dtype == core::DType::kF16 ? 0 : 16 * core::CeilDiv(head_dim, 128);
-}
 
 }  // namespace moba::cuda::hopper

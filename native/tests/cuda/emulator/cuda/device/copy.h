@@ -3,17 +3,11 @@
 
 #include "core/problem.h"
 #include "cuda/device/barrier.h"
+#include "cuda/tensor_extent.h"
 
 namespace moba::cuda {
 
 inline constexpr int kBoxChannels = 64;
-
-struct TensorExtent {
-  int64_t batches;
-  int64_t tokens;
-  int64_t heads;
-  int64_t channels;
-};
 
 struct TensorMap {
   core::InputRows rows;
