@@ -22,6 +22,7 @@ struct Pass {
 // Neighbouring queries of one sequence.
 struct RowTile {
   SequenceRecord sequence;
+  int64_t sequence_index;
   int64_t first;  // query of the sequence
   int32_t count;  // 0: there is no such tile
 };
@@ -48,7 +49,7 @@ struct RowTiles {
     const int64_t end = Inside(sequence.row_begin + sequence.q_len);
     const int64_t first = begin + (index - FirstIndex(low)) * tile_rows;
     const int64_t count = std::clamp<int64_t>(end - first, 0, tile_rows);
-    return {sequence, first - sequence.row_begin, static_cast<int32_t>(count)};
+    return {sequence, low, first - sequence.row_begin, static_cast<int32_t>(count)};
   }
 
  private:

@@ -9,6 +9,7 @@
 
 #include "core/carver.h"
 #include "core/top_k.h"
+#include "cuda/eligible.h"
 #include "cuda/scores.h"
 
 namespace moba::cuda {
@@ -18,28 +19,6 @@ constexpr int kDigitBits = 8;
 constexpr int kBins = 1 << kDigitBits;
 constexpr uint64_t kEverything = 0;
 constexpr uint64_t kNothing = UINT64_MAX;  // above every candidate
-
-// What a query may choose from: blocks [first, first + count) compete for `places`, the forced
-// blocks before them and [local_begin, visible) are in already.
-struct Eligible {
-  int32_t visible;  // blocks with a key that the query sees
-  int32_t first;
-  int32_t count;
-  int32_t places;
-  int32_t local_begin;
-
-  MOBA_DEVICE Eligible(const core::Options& options, const SequenceRecord& sequence,
-                       int64_t query) {
-    const int64_t blocks = sequence.NumVisibleBlocks(query, options.causal);
-    const int64_t sinks = std::min(options.sink_blocks, blocks);
-    const int64_t locals = options.causal ? std::min(options.local_blocks, blocks - sinks) : 0;
-    visible = static_cast<int32_t>(blocks);
-    first = static_cast<int32_t>(sinks);
-    count = static_cast<int32_t>(blocks - sinks - locals);
-    places = static_cast<int32_t>(std::min(options.top_k - sinks - locals, blocks));
-    local_begin = static_cast<int32_t>(blocks - locals);
-  }
-};
 
 // Where the last place falls in the bins of one digit.
 struct Cut {
@@ -69,7 +48,7 @@ struct Route {
     float* const scores = a.scores + block.worker() * a.most_blocks;
 
     uint64_t threshold = eligible.places > 0 ? kEverything : kNothing;
-    if (0 < eligible.places && eligible.places < eligible.count) {
+    if (eligible.Competes()) {
       for (int64_t head = first_head; head < first_head + heads; ++head) {
         AddScores(block, shared, sequence, eligible, query, head, head == first_head, scores);
       }

@@ -40,12 +40,16 @@ struct SequenceTable {
   // that begin at the same place as it, it is the last.
   template <int64_t SequenceRecord::*begin>
   MOBA_DEVICE SequenceRecord Find(int64_t index) const {
+    return records[IndexOf<begin>(index)];
+  }
+  template <int64_t SequenceRecord::*begin>
+  MOBA_DEVICE int64_t IndexOf(int64_t index) const {
     int64_t low = 0;
     for (int64_t high = size; high - low > 1;) {
       const int64_t middle = low + (high - low) / 2;
       (records[middle].*begin <= index ? low : high) = middle;
     }
-    return records[low];
+    return low;
   }
 };
 

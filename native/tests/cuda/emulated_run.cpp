@@ -93,16 +93,11 @@ core::PlanShape ShapeOf(const Problem& problem, const moba_plan_config& config) 
                       .score_scale = static_cast<float>(problem.Scale() * 1.4426950408889634)}};
 }
 
-moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
-                           int64_t given_sequences) {
+core::Problem RunOf(const Problem& problem, const RunOptions& options, const Call& call) {
   const bool batched = options.batch_axis;
   const core::PlanShape shape = ShapeOf(problem, call.config);
-  call.workspace_memory.emplace(
-      moba::cuda::WorkspaceBytes(shape, kEmulatedWorkers, moba::cuda::emulated_hopper),
-      core::kWorkspaceAlignment);
-  std::memset(call.workspace_memory->data(), options.workspace_fill, call.workspace_memory->size());
   const bool given = call.operation == Operation::kAttendSelected;
-  const core::Problem run = {
+  return {
       .operation = OperationOf(call.operation),
       .dtype = shape.dtype,
       .options = shape.options,
@@ -122,18 +117,29 @@ moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Ca
       .sequences = nullptr,
       .num_sequences = static_cast<int64_t>(problem.sequences.size()),
   };
-  ProblemSource source = {problem, batched, given_sequences};
-  return moba::cuda::Run(shape, run, {&ProblemSource::Next, &source}, call.workspace_memory->data(),
+}
+
+moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
+                           int64_t given_sequences) {
+  const core::PlanShape shape = ShapeOf(problem, call.config);
+  call.workspace_memory.emplace(
+      moba::cuda::WorkspaceBytes(shape, kEmulatedWorkers, moba::cuda::emulated_hopper),
+      core::kWorkspaceAlignment);
+  std::memset(call.workspace_memory->data(), options.workspace_fill, call.workspace_memory->size());
+  ProblemSource source = {problem, options.batch_axis, given_sequences};
+  return moba::cuda::Run(shape, RunOf(problem, options, call), {&ProblemSource::Next, &source},
+                         call.workspace_memory->data(),
                          {nullptr, kEmulatedWorkers, moba::cuda::emulated_hopper});
 }
 
-Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options,
-                const Selection* imported) {
+Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptions& options,
+                     const Selection* imported,
+                     const std::function<moba::cuda::Status(Call& call)>& run) {
   Outcome first;
   for (ThreadOrder order : kThreadOrders) {
     moba::cuda::emulated_order = order;
     Call call(problem, operation, options, imported);
-    EXPECT_TRUE(Emulate(problem, options, call).ok());
+    EXPECT_TRUE(run(call).ok());
     const Outcome outcome = call.ReadOutcome();
     if (order == ThreadOrder::kAscending) {
       first = outcome;
@@ -146,6 +152,12 @@ Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& o
   }
   moba::cuda::emulated_order = ThreadOrder::kAscending;
   return first;
+}
+
+Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options,
+                const Selection* imported) {
+  return InEveryOrder(problem, operation, options, imported,
+                      [&](Call& call) { return Emulate(problem, options, call); });
 }
 
 }  // namespace moba_test

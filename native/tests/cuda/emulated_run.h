@@ -3,6 +3,7 @@
 #ifndef MOBA_TESTS_CUDA_EMULATED_RUN_H_
 #define MOBA_TESTS_CUDA_EMULATED_RUN_H_
 
+#include <functional>
 #include <vector>
 
 #include "core/plan_shape.h"
@@ -44,12 +45,20 @@ struct StoredSequences {
 
 moba::core::PlanShape ShapeOf(const Problem& problem, const moba_plan_config& config);
 
+// The run that stands in `call`, without its sequences.
+moba::core::Problem RunOf(const Problem& problem, const RunOptions& options, const Call& call);
+
 // One run as it stands in `call`; makes its workspace. Sequences beyond the first
 // `given_sequences` are not to be had from the source.
 moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
                            int64_t given_sequences = INT64_MAX);
 
-// A run that succeeds, in every order of a block's threads: expects the same bits from all.
+// What `run` does with a call succeeds in every order of a block's threads: expects the same bits
+// from all.
+Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptions& options,
+                     const Selection* imported,
+                     const std::function<moba::cuda::Status(Call& call)>& run);
+
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options = {},
                 const Selection* imported = nullptr);
 

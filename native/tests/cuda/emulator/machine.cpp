@@ -86,6 +86,7 @@ Machine::Machine(int threads, int64_t index, int64_t blocks)
     : thread_copies(static_cast<size_t>(threads)),
       warpgroups_(static_cast<size_t>(threads / 128)),
       copied_by_(kSharedWindow / 16),
+      copied_(static_cast<size_t>(threads)),
       memory_(new char[2 * kSharedWindow]),
       threads_(threads),
       block_(index),
@@ -208,12 +209,8 @@ const uint64_t* Machine::Meet(int first, int count, uint64_t value) {
   const int64_t round = meeting.rounds[own];
   meeting.values[round % 2][own] = value;
   ++meeting.rounds[own];
-  WaitUntil([&meeting, round] {
-    for (const int64_t other : meeting.rounds) {
-      if (other <= round) return false;
-    }
-    return true;
-  });
+  ++meeting.arrivals;  // nobody arrives twice before everybody else came
+  WaitUntil([&meeting, goal = (round + 1) * count] { return meeting.arrivals >= goal; });
   return meeting.values[round % 2].data();
 }
 
@@ -241,6 +238,7 @@ int64_t Machine::AddressOf(const void* shared) const {
 }
 
 void Machine::CopiedByThread(const void* shared, int64_t bytes) {
+  copied_[static_cast<size_t>(running_)] = 1;
   const int64_t address = AddressOf(shared);
   for (int64_t at = address / 16; at < (address + bytes + 15) / 16; ++at) {
     copied_by_[static_cast<size_t>(at)] = static_cast<int16_t>(running_ + 1);
@@ -248,6 +246,7 @@ void Machine::CopiedByThread(const void* shared, int64_t bytes) {
 }
 
 void Machine::FenceOfThread() {
+  if (!std::exchange(copied_[static_cast<size_t>(running_)], 0)) return;
   for (int16_t& thread : copied_by_) {
     if (thread == running_ + 1) thread = 0;
   }

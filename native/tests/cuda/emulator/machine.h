@@ -86,6 +86,7 @@ class Machine {
   struct Meeting {
     std::vector<uint64_t> values[2];
     std::vector<int64_t> rounds;  // of each thread
+    int64_t arrivals = 0;
   };
   struct Named {
     int64_t arrivals = 0;
@@ -105,6 +106,7 @@ class Machine {
   std::map<std::pair<int, int>, Meeting> meetings_;
   std::map<int, Named> named_;
   std::vector<int16_t> copied_by_;  // of every 16 bytes of the window: thread + 1, or 0
+  std::vector<char> copied_;        // of every thread: whether it did, since its last fence
   std::unique_ptr<char[]> memory_;
   char* window_;
   const Body* body_ = nullptr;
