@@ -246,6 +246,11 @@ TEST(HopperRoute, OrdersNaNBelowEveryNumber) {
       problem.Q(9, 2, 63) = poison;
       for (int64_t key : {0, 3, 150, 165, 170}) problem.K(key, 0, key % 64) = poison;
       for (int64_t key = 20; key < 165; ++key) problem.K(key, 1, 5) = poison;
+      // A sum of 257, of two parts of one sign: infinite where the sum of the scores is NaN.
+      for (int64_t token = 11; token < 15; ++token) {
+        problem.Q(token, 2, 5) = 512;
+        problem.Q(token, 3, 5) = -255;
+      }
       EXPECT_EQ(Routed(problem).blocks, Router(problem).Select().blocks);
     }
   }
@@ -263,13 +268,18 @@ TEST(HopperRoute, OfAGroupKeepsWhatOneElementCannotHold) {
     }
     for (int64_t key = 0; key < 200; ++key) problem.K(key, 0, 2) = 0;
     EXPECT_EQ(Routed(problem).blocks, Router(problem).Select().blocks) << DtypeName(dtype);
+    // unit + 1 against unit, which one element cannot tell apart: key 151 against key 150.
+    const double unit = dtype == MOBA_F16 ? 2048 : 256;
+    std::fill(problem.q.begin(), problem.q.end(), 0);
+    std::fill(problem.k.begin(), problem.k.end(), 0);
+    problem.options.top_k = 2;
     for (int64_t token = 0; token < 30; ++token) {
-      for (int64_t c = 0; c < 64; ++c) {
-        problem.Q(token, 0, c) = Round(1 + c * 0x1p-7, dtype);
-        problem.Q(token, 1, c) = Round(problem.Q(token, 2, c) * 0x1p-10, dtype);
-      }
+      problem.Q(token, 0, 3) = 2 * unit;
+      problem.Q(token, 1, 3) = -(unit - 1);
+      problem.Q(token, 2, 4) = unit;
     }
-    ExpectRight(problem);
+    problem.K(150, 0, 4) = problem.K(151, 0, 3) = 1;
+    EXPECT_EQ(Routed(problem).Blocks(0, 0), (std::vector<int32_t>{151, 170})) << DtypeName(dtype);
   }
 }
 

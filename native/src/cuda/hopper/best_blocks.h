@@ -69,7 +69,6 @@ class BestBlocks {
   // `exact(score, block)` may correct the scores of what was added.
   template <class Exact>
   MOBA_THREAD void Reduce(const Exact& exact) {
-    SyncWarp();
     uint64_t worst = UINT64_MAX;
     uint64_t best = 0;
     share_ = (kept_ + kRowLanes - 1 - lane_) / kRowLanes;

@@ -12,10 +12,11 @@
 //   Q         [high, low][panel of 64 channels][128 rows][128 bytes], swizzled
 //   centroids a ring of panels [128 rows][128 bytes], as CentroidPanels has them
 //   best      [128 rows][slots of 8 bytes], an odd number: rows lie in different banks
-// Registers: at most 168 a thread, 64 of them scores.
+// Registers: 232 a thread, 64 of them scores; the warpgroup that copies gives its own away.
 //
-// A score that is below its row's threshold costs a comparison and its share of a vote. What else
-// decides is counted only where a score may enter: which blocks compete, what is NaN or infinite.
+// A score below its row's threshold costs a comparison and its share of a vote: 1.4 instructions of
+// a lane. Eight of a lane's scores at a time are looked at again if one in the warp may enter, for
+// 9.4 each: only then it matters which blocks compete.
 // Limits: tensor cores, 2 D operations a score; below some hundred blocks, finding the best ones.
 // Not yet run on a GPU.
 #include "cuda/hopper/route.h"
