@@ -7,6 +7,7 @@
 #include "cuda/attend.h"
 #include "cuda/centroids.h"
 #include "cuda/hopper/forward.h"
+#include "cuda/hopper/route.h"
 #include "cuda/route.h"
 #include "cuda/sequence_table.h"
 
@@ -16,9 +17,21 @@ namespace {
 using core::CeilDiv;
 using core::Operation;
 
+bool RoutesOnHopper(bool hopper, core::DType dtype, int64_t head_dim, int64_t top_k) {
+  return hopper && hopper::CanRoute(dtype, head_dim, top_k);
+}
+
+int64_t CentroidBytes(const core::PlanShape& shape, int64_t most_centroids, bool for_hopper) {
+  if (RoutesOnHopper(for_hopper, shape.dtype, shape.head_dim, shape.options.top_k)) {
+    return hopper::CentroidPanels::In(nullptr, shape.head_dim, most_centroids, shape.max_sequences)
+        .Bytes(shape.num_kv_heads);
+  }
+  return shape.num_kv_heads * most_centroids * shape.head_dim * core::SizeOf(shape.dtype);
+}
+
 struct Workspace {
   SequenceRecord* sequences;
-  char* centroids;
+  char* centroids = nullptr;
   int32_t* selected;  // [row][head][width], where the caller has no use for it
   float* scores;      // [worker][most_blocks]
   std::optional<hopper::ForwardMemory> on_hopper;
@@ -36,9 +49,7 @@ struct Workspace {
     width = routes ? shape.options.top_k : 0;
     const int64_t most_centroids = std::min(tokens, tokens / block + shape.max_sequences);
     sequences = carver.Take<SequenceRecord>(shape.max_sequences);
-    centroids = carver.Take<char>(routes ? shape.num_kv_heads * most_centroids * shape.head_dim *
-                                               core::SizeOf(shape.dtype)
-                                         : 0);
+    if (routes) centroids = carver.Take<char>(CentroidBytes(shape, most_centroids, for_hopper));
     selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
     scores = carver.Take<float>(routes ? workers * most_blocks : 0);
     if (for_hopper) on_hopper.emplace(shape, hopper::kPassBudget, carver);
@@ -59,9 +70,40 @@ core::InputRows ReadOnly(const core::OutputRows& rows) {
           rows.token_stride, rows.head_stride,  rows.channel_stride};
 }
 
+Status EnqueueRoutingOnHopper(const core::Problem& problem, const SequenceTable& sequences,
+                              const SequenceTotals& totals, const Workspace& workspace,
+                              const core::OutputRows& selected, int64_t width, const Queue& queue) {
+  const auto panels = hopper::CentroidPanels::In(workspace.centroids, problem.head_dim,
+                                                 totals.centroids, sequences.size);
+  if (const Status status = hopper::LaunchCentroids(queue, {.dtype = problem.dtype,
+                                                            .k = problem.k,
+                                                            .head_dim = problem.head_dim,
+                                                            .num_kv_heads = problem.num_kv_heads,
+                                                            .sequences = sequences,
+                                                            .num_centroids = totals.centroids,
+                                                            .panels = panels});
+      !status.ok()) {
+    return status;
+  }
+  return hopper::LaunchRoute(queue, {.dtype = problem.dtype,
+                                     .options = problem.options,
+                                     .q = problem.q,
+                                     .selected = selected,
+                                     .width = width,
+                                     .num_heads = problem.num_heads,
+                                     .num_kv_heads = problem.num_kv_heads,
+                                     .head_dim = problem.head_dim,
+                                     .sequences = sequences,
+                                     .pass = {0, totals.rows, 0, problem.num_kv_heads},
+                                     .centroids = panels});
+}
+
 Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequences,
                       const SequenceTotals& totals, const Workspace& workspace,
                       const core::OutputRows& selected, int64_t width, const Queue& queue) {
+  if (RoutesOnHopper(queue.hopper, problem.dtype, problem.head_dim, problem.options.top_k)) {
+    return EnqueueRoutingOnHopper(problem, sequences, totals, workspace, selected, width, queue);
+  }
   const CentroidArguments centroids = {.dtype = problem.dtype,
                                        .k = problem.k,
                                        .head_dim = problem.head_dim,
