@@ -10,7 +10,8 @@ module dev.moba4j {
     exports dev.moba4j.safetensors;
     exports dev.moba4j.internal.natives to
             dev.moba4j.natives.linux_aarch_64,
-            dev.moba4j.natives.linux_x86_64;
+            dev.moba4j.natives.linux_x86_64,
+            dev.moba4j.natives.linux_x86_64_cuda13;
 
     uses dev.moba4j.internal.natives.NativeJar;
 }

@@ -11,8 +11,16 @@ import java.util.Set;
 final class Platform {
     static final String LIBRARY_FILE = System.mapLibraryName("moba");
 
+    /** The library that libmoba looks for beside itself. */
+    static final String CUDA_LIBRARY_FILE = System.mapLibraryName("moba_cuda");
+
+    /** What the classifier of a native jar with both libraries ends in. */
+    private static final String CUDA = "-cuda13";
+
     /** The platforms that there are native jars for. */
     private static final Set<String> PACKAGED = Set.of("linux-aarch_64", "linux-x86_64");
+
+    private static final Set<String> PACKAGED_CUDA = Set.of("linux-x86_64" + CUDA);
 
     private Platform() {}
 
@@ -28,12 +36,26 @@ final class Platform {
         return os + "-" + arch;
     }
 
+    /** Classifier of the native jar that holds {@link #CUDA_LIBRARY_FILE} as well. */
+    static String cudaClassifier() {
+        return classifier() + CUDA;
+    }
+
     /** Says which dependency is missing, or that this platform has none. */
     static String nativeJarAbsent() {
-        if (!PACKAGED.contains(classifier())) {
-            return "there is no native jar for " + classifier();
+        return jarAbsent(PACKAGED, classifier());
+    }
+
+    /** Like {@link #nativeJarAbsent}, of the jar with the CUDA library. */
+    static String cudaJarAbsent() {
+        return jarAbsent(PACKAGED_CUDA, cudaClassifier());
+    }
+
+    private static String jarAbsent(Set<String> packaged, String classifier) {
+        if (!packaged.contains(classifier)) {
+            return "there is no native jar for " + classifier;
         }
-        return "the dependency " + coordinates() + ":" + classifier() + " is missing";
+        return "the dependency " + coordinates() + ":" + classifier + " is missing";
     }
 
     /** Group, artifact and version of the native jars that go with this library. */
