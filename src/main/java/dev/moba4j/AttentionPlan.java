@@ -1,6 +1,8 @@
 package dev.moba4j;
 
 import dev.moba4j.internal.BackendPlan;
+import dev.moba4j.internal.DeviceStream;
+import dev.moba4j.internal.GraphRecording;
 import dev.moba4j.internal.Liveness;
 import dev.moba4j.internal.RunSignals;
 import dev.moba4j.internal.RunnerPool;
@@ -19,6 +21,10 @@ import org.jspecify.annotations.Nullable;
  * engine is closed; {@link RunCancelledException} if its control was cancelled; {@link MobaOutOfMemoryException} if
  * scratch memory cannot be had. Closing an arena whose tensors a run of the native backend uses throws in the closing
  * thread; plain Java cannot hold an arena open, so a run of the other backends throws instead.
+ *
+ * <p>A selection that is given to an engine of the backend "cuda" is checked there: a row of it that breaks the rules gets
+ * NaN. Runs that are given a {@link CudaStream} are only enqueued; scratch memory is kept for each stream that has such runs
+ * under way, and for each {@link CudaGraph}.
  *
  * <p>The asynchronous forms hold plan and engine open until they end, and report what a run throws through the future.
  * Their tensors must be accessible to other threads: not of a confined arena. Cancelling the future does not stop the
@@ -39,7 +45,7 @@ public final class AttentionPlan implements AutoCloseable {
         this.spec = spec;
         this.backend = backend;
         this.runners = new RunnerPool(backend);
-        this.validation = new RunValidation(spec);
+        this.validation = new RunValidation(spec, engine.device());
     }
 
     /**
@@ -155,6 +161,42 @@ public final class AttentionPlan implements AutoCloseable {
     }
 
     /**
+     * Enqueues {@link #route(AttentionInputs, Tensor)}: the tensors are checked, and the rest is done in the stream.
+     *
+     * @param in q, k and the sequences; v is not read
+     * @param selected output {@code [Tq, H, K']} I32
+     * @param stream of this plan's engine
+     */
+    public void route(AttentionInputs in, Tensor selected, CudaStream stream) {
+        enqueue(AttentionPlan::routeNow, in, selected, null, stream);
+    }
+
+    /**
+     * Enqueues {@link #attend(AttentionInputs, AttentionOutputs)}: the tensors are checked, and the rest is done in the
+     * stream.
+     *
+     * @param in q, k, v and the sequences
+     * @param out o, and lse and selection where wanted
+     * @param stream of this plan's engine
+     */
+    public void attend(AttentionInputs in, AttentionOutputs out, CudaStream stream) {
+        enqueue(AttentionPlan::attendNow, in, null, out, stream);
+    }
+
+    /**
+     * Enqueues {@link #attendSelected(AttentionInputs, Tensor, AttentionOutputs)}: the tensors are checked, and the rest is
+     * done in the stream.
+     *
+     * @param in q, k, v and the sequences
+     * @param selected input {@code [Tq, H, K']} I32
+     * @param out o, and lse where wanted; {@code out.selected()} is null
+     * @param stream of this plan's engine
+     */
+    public void attendSelected(AttentionInputs in, Tensor selected, AttentionOutputs out, CudaStream stream) {
+        enqueue(AttentionPlan::attendSelectedNow, in, selected, out, stream);
+    }
+
+    /**
      * {@link #route(AttentionInputs, Tensor)} on a thread of the engine.
      *
      * @param in q, k and the sequences; v is not read
@@ -227,9 +269,10 @@ public final class AttentionPlan implements AutoCloseable {
     }
 
     /**
-     * Releases the plan and its scratch memory. Idempotent.
+     * Releases the plan and its scratch memory, after waiting for runs in a stream. Idempotent.
      *
-     * @throws EngineBusyException if one of its runs is under way or waits for a thread; nothing has changed then
+     * @throws EngineBusyException if one of its runs is under way or waits for a thread, or a graph holds one; nothing has
+     *     changed then
      */
     @Override
     public void close() {
@@ -277,9 +320,44 @@ public final class AttentionPlan implements AutoCloseable {
             @Nullable RunControl control) {
         enter(control);
         try {
-            runEntered(operation, in, selected, out, control);
+            runEntered(operation, in, selected, out, control, null);
         } finally {
             exit(control);
+        }
+    }
+
+    private void enqueue(
+            Operation operation,
+            AttentionInputs in,
+            @Nullable Tensor selected,
+            @Nullable AttentionOutputs out,
+            CudaStream stream) {
+        engine.requireOwn(stream);
+        stream.enter();
+        try {
+            enter(null);
+            try {
+                runEntered(operation, in, selected, out, null, stream.stream());
+                GraphRecording recording = stream.stream().recording();
+                if (recording != null) {
+                    keepFor(recording, in, selected, out);
+                }
+            } finally {
+                exit(null);
+            }
+        } finally {
+            stream.exit();
+        }
+    }
+
+    /** Keeps plan and engine open for as long as the graph lives. */
+    private void keepFor(
+            GraphRecording recording, AttentionInputs in, @Nullable Tensor selected, @Nullable AttentionOutputs out) {
+        enter(null);
+        recording.whenReleased(() -> exit(null));
+        recording.uses(in.q(), in.k(), in.v(), selected);
+        if (out != null) {
+            recording.uses(out.o(), out.lse(), out.selected());
         }
     }
 
@@ -293,7 +371,7 @@ public final class AttentionPlan implements AutoCloseable {
         CompletableFuture<Void> run;
         try {
             run = CompletableFuture.runAsync(
-                    () -> runEntered(operation, in, selected, out, control), engine.asyncRuns());
+                    () -> runEntered(operation, in, selected, out, control, null), engine.asyncRuns());
         } catch (RuntimeException | Error e) {
             exit(control);
             throw e;
@@ -306,8 +384,9 @@ public final class AttentionPlan implements AutoCloseable {
             AttentionInputs in,
             @Nullable Tensor selected,
             @Nullable AttentionOutputs out,
-            @Nullable RunControl control) {
-        Slot slot = runners.take();
+            @Nullable RunControl control,
+            @Nullable DeviceStream stream) {
+        Slot slot = runners.take(stream);
         try {
             operation.run(this, slot, in, selected, out, control == null ? null : control.signals());
         } finally {

@@ -5,7 +5,7 @@ package dev.moba4j;
  *
  * {@snippet class="dev.moba4j.snippets.EngineSnippetTest" region="backends"}
  *
- * @param name "native", "vector", "scalar", or a target of the native backend such as "cpu/avx2"
+ * @param name "native", "cuda", "vector", "scalar", or a target of the native backend such as "cpu/avx2"
  * @param available whether it works here
  * @param detail what it would use; if it is not available, why not
  */

@@ -3,20 +3,31 @@ package dev.moba4j;
 import dev.moba4j.internal.Backend;
 import dev.moba4j.internal.BackendEngine;
 import dev.moba4j.internal.Backends;
+import dev.moba4j.internal.DeviceEngine;
+import dev.moba4j.internal.GraphRecording;
 import dev.moba4j.internal.Liveness;
 import dev.moba4j.internal.MergeOperands;
+import dev.moba4j.internal.validation.CopyValidation;
 import dev.moba4j.internal.validation.MergeValidation;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A backend with its threads. Thread-safe: one engine serves many threads at once.
+ *
+ * <p>Tensors of its runs lie on its {@link #device}: for the backend "cuda" in memory of a GPU, for all others in that of the
+ * processor.
  *
  * <p>Runs block the calling thread, and a virtual thread's carrier with it; the asynchronous forms of
  * {@link AttentionPlan} run on threads of the engine.
@@ -31,6 +42,7 @@ public final class Engine implements AutoCloseable {
     private final EngineInfo info;
     private final Liveness liveness = new Liveness("engine", EngineClosedException::new, EngineBusyException::new);
     private final ThreadPoolExecutor asyncRuns;
+    private final Set<CudaStream> streams = ConcurrentHashMap.newKeySet();
 
     private Engine(String name, BackendEngine backend, String reason) {
         this.backend = backend;
@@ -57,15 +69,20 @@ public final class Engine implements AutoCloseable {
     /**
      * Opens an engine.
      *
-     * @param options backend, threads, instruction set
+     * @param options backend, threads, instruction set, device
      * @return the engine; close it when done
      * @throws BackendUnavailableException if the backend asked for does not work here
+     * @throws IllegalArgumentException if a device is asked for without the backend "cuda"
      */
     public static Engine open(EngineOptions options) {
+        if (options.deviceOrdinal() != 0 && !options.backend().equals("cuda")) {
+            throw new IllegalArgumentException("deviceOrdinal is " + options.deviceOrdinal() + " with backend "
+                    + options.backend() + ", expected 0: cuda alone has devices");
+        }
         List<String> failures = new ArrayList<>();
         for (Backend backend : Backends.all()) {
             boolean wanted = options.backend().equals(backend.name());
-            if (!wanted && !options.backend().equals("auto")) {
+            if (!wanted && !(options.backend().equals("auto") && backend.isAutomatic())) {
                 continue;
             }
             try {
@@ -81,7 +98,7 @@ public final class Engine implements AutoCloseable {
     /**
      * Every backend and code path, and whether it works on this machine.
      *
-     * @return the backends in the order in which "auto" tries them, each followed by its code paths
+     * @return the backends, those that "auto" takes in the order in which it tries them, each followed by its code paths
      */
     public static List<BackendStatus> backends() {
         return Backends.all().stream()
@@ -96,6 +113,99 @@ public final class Engine implements AutoCloseable {
      */
     public EngineInfo info() {
         return info;
+    }
+
+    /**
+     * Where the tensors of its runs are, {@code cuSeqlens} excepted, which the processor reads.
+     *
+     * @return the device
+     */
+    public Device device() {
+        return backend.memoryDevice();
+    }
+
+    /**
+     * A contiguous tensor in memory of {@link #device}: of zeros on the processor, of whatever was there on a GPU. Closing
+     * the arena frees the memory, after waiting for work that uses it; the engine may be closed before.
+     *
+     * @param arena owner of the new memory
+     * @param dtype element type
+     * @param shape size of each axis, at least 0
+     * @return the tensor
+     * @throws IllegalArgumentException if a size is negative or the size in bytes overflows
+     * @throws OutOfDeviceMemoryException if the device has not so much memory left
+     */
+    public Tensor allocate(Arena arena, DType dtype, long... shape) {
+        if (device().isCpu()) {
+            return Tensor.allocate(arena, dtype, shape);
+        }
+        long bytes = StridedLayout.contiguous(dtype, shape).span() * dtype.byteSize();
+        return onDevice(device -> Tensor.wrap(device(), device.allocate(arena, bytes), dtype, shape));
+    }
+
+    /**
+     * A contiguous tensor of zeros in memory of the processor that the device copies from and to without a detour, and while
+     * it does other work: page-locked, where there is a GPU. Such memory is scarce. Closing the arena frees it, after waiting
+     * for work that uses it; the engine may be closed before.
+     *
+     * @param arena owner of the new memory
+     * @param dtype element type
+     * @param shape size of each axis, at least 0
+     * @return the tensor, which Java reads and writes like any other
+     * @throws IllegalArgumentException if a size is negative or the size in bytes overflows
+     * @throws MobaOutOfMemoryException if so much memory cannot be locked
+     */
+    public Tensor allocatePinned(Arena arena, DType dtype, long... shape) {
+        if (device().isCpu()) {
+            return Tensor.allocate(arena, dtype, shape);
+        }
+        long bytes = StridedLayout.contiguous(dtype, shape).span() * dtype.byteSize();
+        MemorySegment memory = onDevice(device -> device.allocatePinned(arena, bytes));
+        return Tensor.wrap(memory.fill((byte) 0), dtype, shape);
+    }
+
+    /**
+     * Copies a tensor between memory of the processor and of {@link #device}, or within either.
+     *
+     * @param source contiguous
+     * @param target contiguous, of the same dtype and shape
+     * @throws IllegalArgumentException if the tensors do not fit, or one lies on another device
+     */
+    public void copy(Tensor source, Tensor target) {
+        liveness.enter();
+        try {
+            CopyValidation.check(source, target, device());
+            if (backend instanceof DeviceEngine device) {
+                device.copy(target.segment(), source.segment(), source.byteSize(), MemorySegment.NULL);
+                device.synchronizeStream(MemorySegment.NULL);
+            } else {
+                target.segment().copyFrom(source.segment());
+            }
+        } finally {
+            liveness.exit();
+        }
+    }
+
+    /**
+     * Enqueues a copy. It overlaps with other work where the memory of the processor is that of {@link #allocatePinned};
+     * other memory may be read or written before this method returns.
+     *
+     * @param source contiguous; untouched until the copy is done
+     * @param target contiguous, of the same dtype and shape; untouched until the copy is done
+     * @param stream of this engine
+     * @throws IllegalArgumentException if the tensors do not fit, or one lies on another device
+     */
+    public void copy(Tensor source, Tensor target, CudaStream stream) {
+        requireOwn(stream);
+        stream.use(device -> {
+            CopyValidation.check(source, target, device());
+            device.copy(target.segment(), source.segment(), source.byteSize(), stream.handle());
+            GraphRecording recording = stream.stream().recording();
+            if (recording != null) {
+                recording.uses(source, target);
+            }
+            return null;
+        });
     }
 
     /**
@@ -181,7 +291,7 @@ public final class Engine implements AutoCloseable {
         MergeOperands operands = new MergeOperands(oA, lseA, oB, lseB, o, lse);
         liveness.enter();
         try {
-            MergeValidation.check(operands);
+            MergeValidation.check(operands, device());
             backend.mergeStates(operands);
         } finally {
             liveness.exit();
@@ -189,15 +299,46 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Stops the engine's threads. Idempotent.
+     * Enqueues what {@link #mergeStates(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)} does.
      *
-     * @throws EngineBusyException if a run is under way or waits for a thread; nothing has changed then
+     * @param oA attention output over the first set
+     * @param lseA its log-sum-exp
+     * @param oB attention output over the second set
+     * @param lseB its log-sum-exp
+     * @param o output
+     * @param lse output, log-sum-exp of the union
+     * @param stream of this engine
+     */
+    public void mergeStates(Tensor oA, Tensor lseA, Tensor oB, Tensor lseB, Tensor o, Tensor lse, CudaStream stream) {
+        MergeOperands operands = new MergeOperands(oA, lseA, oB, lseB, o, lse);
+        requireOwn(stream);
+        stream.use(device -> {
+            MergeValidation.check(operands, device());
+            device.mergeStates(operands, stream.handle());
+            GraphRecording recording = stream.stream().recording();
+            if (recording != null) {
+                recording.uses(oA, lseA, oB, lseB, o, lse);
+            }
+            return null;
+        });
+    }
+
+    /**
+     * Stops the engine's threads and waits for its streams. Idempotent. Tensors, streams, events and graphs are closed on
+     * their own, before or after.
+     *
+     * @throws EngineBusyException if a run is under way or waits for a thread, or a graph holds a run; nothing has changed
+     *     then
      */
     @Override
     public void close() {
         if (liveness.close()) {
             asyncRuns.shutdown();
-            backend.close();
+            try {
+                awaitStreams();
+            } finally {
+                backend.close();
+            }
         }
     }
 
@@ -207,6 +348,43 @@ public final class Engine implements AutoCloseable {
 
     Executor asyncRuns() {
         return asyncRuns;
+    }
+
+    /** The open streams. */
+    Set<CudaStream> streams() {
+        return streams;
+    }
+
+    /** Waits for all that was enqueued on an open stream. */
+    void awaitStreams() {
+        if (backend instanceof DeviceEngine device) {
+            streams.forEach(stream -> stream.awaitIfOpen(device));
+        }
+    }
+
+    void requireOwn(CudaStream stream) {
+        if (stream == null || stream.engine() != this) {
+            throw new IllegalArgumentException(
+                    stream == null ? "stream is null, expected an open one" : "stream belongs to another engine");
+        }
+    }
+
+    /** Does something with the device of the open engine. */
+    <R> R onDevice(Function<DeviceEngine, R> action) {
+        liveness.enter();
+        try {
+            return action.apply(deviceEngine());
+        } finally {
+            liveness.exit();
+        }
+    }
+
+    DeviceEngine deviceEngine() {
+        if (backend instanceof DeviceEngine device) {
+            return device;
+        }
+        throw new IllegalArgumentException("engine is of the backend " + info.backend()
+                + ", expected one of cuda: the others have no streams, events and graphs");
     }
 
     private void withPlan(AttentionInputs in, long maxSelected, AttentionOptions options, Consumer<AttentionPlan> run) {

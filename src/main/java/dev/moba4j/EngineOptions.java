@@ -7,20 +7,23 @@ import java.util.List;
  *
  * {@snippet class="dev.moba4j.snippets.EngineSnippetTest" region="options"}
  *
- * @param backend "auto" (the first that works of native, vector and scalar), or one of these by name
+ * @param backend "auto" (the first that works of native, vector and scalar), or one of these or "cuda" by name. The tensors
+ *     of "cuda" lie on a device, see {@link Engine#allocate}, so "auto" never takes it.
  * @param threads threads that work on one run, the calling thread included; 0 for every processor this process may use.
- *     Results do not depend on it.
+ *     Results do not depend on it. "cuda" does not use it.
  * @param cpuTarget instruction set of the native backend: "auto" (the best here), "baseline", "avx2", "avx512" or "neon"
+ * @param deviceOrdinal which CUDA device "cuda" uses, as CUDA counts them; 0 for the other backends
  */
-public record EngineOptions(String backend, int threads, String cpuTarget) {
-    private static final List<String> BACKENDS = List.of("auto", "native", "vector", "scalar");
+public record EngineOptions(String backend, int threads, String cpuTarget, int deviceOrdinal) {
+    private static final List<String> BACKENDS = List.of("auto", "native", "cuda", "vector", "scalar");
     private static final List<String> CPU_TARGETS = List.of("auto", "baseline", "avx2", "avx512", "neon");
     private static final int MOST_THREADS = 1024;
 
     /**
      * Checks the options.
      *
-     * @throws IllegalArgumentException if a name is unknown or {@code threads} is not 0 to 1024
+     * @throws IllegalArgumentException if a name is unknown {@code threads} is not 0 to 1024, or {@code deviceOrdinal} is
+     *     negative
      */
     public EngineOptions {
         requireOneOf("backend", backend, BACKENDS);
@@ -28,6 +31,9 @@ public record EngineOptions(String backend, int threads, String cpuTarget) {
         if (threads < 0 || threads > MOST_THREADS) {
             throw new IllegalArgumentException(
                     "threads is " + threads + ", expected 1 to " + MOST_THREADS + ", or 0 for all processors");
+        }
+        if (deviceOrdinal < 0) {
+            throw new IllegalArgumentException("deviceOrdinal is " + deviceOrdinal + ", expected at least 0");
         }
     }
 
@@ -37,17 +43,17 @@ public record EngineOptions(String backend, int threads, String cpuTarget) {
      * @return the default options
      */
     public static EngineOptions defaults() {
-        return new EngineOptions("auto", 0, "auto");
+        return new EngineOptions("auto", 0, "auto", 0);
     }
 
     /**
      * These options with another backend.
      *
-     * @param backend "auto", "native", "vector" or "scalar"
+     * @param backend "auto", "native", "cuda", "vector" or "scalar"
      * @return the new options
      */
     public EngineOptions withBackend(String backend) {
-        return new EngineOptions(backend, threads, cpuTarget);
+        return new EngineOptions(backend, threads, cpuTarget, deviceOrdinal);
     }
 
     /**
@@ -57,7 +63,7 @@ public record EngineOptions(String backend, int threads, String cpuTarget) {
      * @return the new options
      */
     public EngineOptions withThreads(int threads) {
-        return new EngineOptions(backend, threads, cpuTarget);
+        return new EngineOptions(backend, threads, cpuTarget, deviceOrdinal);
     }
 
     /**
@@ -67,7 +73,17 @@ public record EngineOptions(String backend, int threads, String cpuTarget) {
      * @return the new options
      */
     public EngineOptions withCpuTarget(String cpuTarget) {
-        return new EngineOptions(backend, threads, cpuTarget);
+        return new EngineOptions(backend, threads, cpuTarget, deviceOrdinal);
+    }
+
+    /**
+     * These options with another CUDA device.
+     *
+     * @param deviceOrdinal which one, from 0 on
+     * @return the new options
+     */
+    public EngineOptions withDeviceOrdinal(int deviceOrdinal) {
+        return new EngineOptions(backend, threads, cpuTarget, deviceOrdinal);
     }
 
     /**

@@ -15,6 +15,9 @@ import java.util.Arrays;
  * elements it shows may. The memory belongs to its arena, or to whoever made the segment, and is accessible to the
  * threads that the arena allows. Views of views share the memory; only the methods whose comments say so copy.
  *
+ * <p>The memory may be that of a {@link Device}: {@link Engine#allocate} makes such a tensor, {@link Engine#copy} fills and
+ * reads it. What would read or write its elements from Java throws {@link IllegalStateException}.
+ *
  * <p>Sizes are 64-bit throughout: a tensor may be larger than 2 GiB.
  *
  * {@snippet class="dev.moba4j.snippets.TensorSnippetTest" region="tensor"}
@@ -25,11 +28,13 @@ public final class Tensor {
 
     private static final long ALIGNMENT = 64;
 
+    private final Device device;
     private final MemorySegment segment;
     private final DType dtype;
     private final StridedLayout layout;
 
-    private Tensor(MemorySegment segment, DType dtype, StridedLayout layout) {
+    private Tensor(Device device, MemorySegment segment, DType dtype, StridedLayout layout) {
+        this.device = device;
         this.segment = segment;
         this.dtype = dtype;
         this.layout = layout;
@@ -46,7 +51,7 @@ public final class Tensor {
      */
     public static Tensor allocate(Arena arena, DType dtype, long... shape) {
         StridedLayout layout = StridedLayout.contiguous(dtype, shape);
-        return new Tensor(arena.allocate(layout.span() * dtype.byteSize(), ALIGNMENT), dtype, layout);
+        return new Tensor(Device.CPU, arena.allocate(layout.span() * dtype.byteSize(), ALIGNMENT), dtype, layout);
     }
 
     /**
@@ -59,7 +64,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the segment is on the heap, too small, or not aligned to the element size
      */
     public static Tensor wrap(MemorySegment segment, DType dtype, long... shape) {
-        return wrap(segment, dtype, StridedLayout.contiguous(dtype, shape));
+        return wrap(Device.CPU, segment, dtype, StridedLayout.contiguous(dtype, shape));
     }
 
     /**
@@ -73,7 +78,39 @@ public final class Tensor {
      * @throws IllegalArgumentException if the segment is on the heap, too small, or not aligned to the element size
      */
     public static Tensor wrap(MemorySegment segment, DType dtype, long[] shape, long[] strides) {
-        return wrap(segment, dtype, StridedLayout.strided(dtype, shape, strides));
+        return wrap(Device.CPU, segment, dtype, StridedLayout.strided(dtype, shape, strides));
+    }
+
+    /**
+     * A contiguous view of memory that another library allocated on a device. The caller sees to it that the memory lives
+     * until the last work that uses the view is done; the view holds the arena of {@code pointer}, if it has one, like any
+     * other.
+     *
+     * @param device where the memory is
+     * @param pointer the address of the first element; on a CUDA device its size does not matter, so
+     *     {@link MemorySegment#ofAddress} makes one from a number
+     * @param dtype element type
+     * @param shape size of each axis
+     * @return the view
+     * @throws IllegalArgumentException if the address is not aligned to the element size
+     */
+    public static Tensor wrap(Device device, MemorySegment pointer, DType dtype, long... shape) {
+        return wrap(device, pointer, dtype, StridedLayout.contiguous(dtype, shape));
+    }
+
+    /**
+     * Like {@link #wrap(Device, MemorySegment, DType, long...)}, strided.
+     *
+     * @param device where the memory is
+     * @param pointer the address of element {@code (0, .., 0)}
+     * @param dtype element type
+     * @param shape size of each axis
+     * @param strides elements from one index of an axis to the next, at least 0
+     * @return the view
+     * @throws IllegalArgumentException if the address is not aligned to the element size
+     */
+    public static Tensor wrap(Device device, MemorySegment pointer, DType dtype, long[] shape, long[] strides) {
+        return wrap(device, pointer, dtype, StridedLayout.strided(dtype, shape, strides));
     }
 
     /**
@@ -102,7 +139,7 @@ public final class Tensor {
                         + byteOffset + " on, expected at least " + bytes);
             }
             MemorySegment mapped = channel.map(FileChannel.MapMode.READ_ONLY, byteOffset, bytes, arena);
-            return new Tensor(mapped, dtype, layout);
+            return new Tensor(Device.CPU, mapped, dtype, layout);
         }
     }
 
@@ -140,6 +177,15 @@ public final class Tensor {
         tensor.requireCount(values.length);
         MemorySegment.copy(values, 0, tensor.segment, ValueLayout.JAVA_INT, 0, values.length);
         return tensor;
+    }
+
+    /**
+     * Where the memory is.
+     *
+     * @return the device
+     */
+    public Device device() {
+        return device;
     }
 
     /**
@@ -201,7 +247,8 @@ public final class Tensor {
     }
 
     /**
-     * The memory: exactly the bytes from the first element to the last. Not a copy.
+     * The memory: exactly the bytes from the first element to the last. Not a copy. On a CUDA device a segment of no bytes,
+     * so that Java cannot touch what lies there: an address with the lifetime of its arena.
      *
      * @return the segment; its first byte is element {@code (0, .., 0)}
      */
@@ -339,6 +386,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the dtype is not floating-point
      */
     public float getFloat(long... index) {
+        requireHost();
         requireFloatingPoint(dtype);
         return loadFloat(layout.offset(index));
     }
@@ -351,6 +399,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the dtype is not floating-point
      */
     public void setFloat(float value, long... index) {
+        requireHost();
         requireFloatingPoint(dtype);
         storeFloat(layout.offset(index), value);
     }
@@ -363,6 +412,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the dtype is floating-point
      */
     public long getLong(long... index) {
+        requireHost();
         requireInteger();
         return loadLong(layout.offset(index));
     }
@@ -375,6 +425,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the dtype is floating-point, or I32 and too small for the value
      */
     public void setLong(long value, long... index) {
+        requireHost();
         requireInteger();
         if (dtype == DType.I32 && (int) value != value) {
             throw new IllegalArgumentException("value is " + value + ", expected one that fits I32");
@@ -389,6 +440,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the dtype is not floating-point or there are more than 2^31 - 1 elements
      */
     public float[] toFloats() {
+        requireHost();
         requireFloatingPoint(dtype);
         float[] values = new float[requireArraySize()];
         new RowMajor(layout).forEach((ordinal, offset) -> values[(int) ordinal] = loadFloat(offset));
@@ -402,6 +454,7 @@ public final class Tensor {
      * @throws IllegalArgumentException if the dtype is not I32 or there are more than 2^31 - 1 elements
      */
     public int[] toInts() {
+        requireHost();
         if (dtype != DType.I32) {
             throw new IllegalArgumentException("dtype is " + dtype + ", expected I32");
         }
@@ -417,6 +470,7 @@ public final class Tensor {
      * @return the copy
      */
     public Tensor copy(Arena arena) {
+        requireHost();
         Tensor copy = allocate(arena, dtype, layout.shape());
         if (isContiguous()) {
             copy.segment.copyFrom(segment);
@@ -436,6 +490,7 @@ public final class Tensor {
      * @return this tensor
      */
     public Tensor fill(double value) {
+        requireHost();
         if (dtype == DType.I32 && (int) (long) value != (long) value) {
             throw new IllegalArgumentException("value is " + value + ", expected one that fits I32");
         }
@@ -448,16 +503,16 @@ public final class Tensor {
     }
 
     /**
-     * Dtype, shape and strides, for messages.
+     * Dtype, shape and strides, and the device if it is not the processor, for messages.
      *
      * @return a short description
      */
     @Override
     public String toString() {
-        return "Tensor[" + dtype + ", " + layout + "]";
+        return "Tensor[" + dtype + ", " + layout + (device.isCpu() ? "" : ", " + device) + "]";
     }
 
-    private static Tensor wrap(MemorySegment segment, DType dtype, StridedLayout layout) {
+    private static Tensor wrap(Device device, MemorySegment segment, DType dtype, StridedLayout layout) {
         if (!segment.isNative()) {
             throw new IllegalArgumentException("segment is on the heap, expected off-heap memory");
         }
@@ -466,17 +521,23 @@ public final class Tensor {
                     + ", expected a multiple of " + dtype.byteSize() + " (" + dtype + ")");
         }
         long bytes = layout.span() * dtype.byteSize();
+        if (!device.isCpu()) {
+            return new Tensor(device, segment.asSlice(0, 0), dtype, layout);
+        }
         if (segment.byteSize() < bytes) {
             throw new IllegalArgumentException("segment has " + segment.byteSize() + " bytes, expected at least "
                     + bytes + " for " + dtype + ", " + layout);
         }
-        return new Tensor(segment.asSlice(0, bytes), dtype, layout);
+        return new Tensor(device, segment.asSlice(0, bytes), dtype, layout);
     }
 
     private Tensor view(long offset, StridedLayout layout) {
         long bytes = layout.span() * dtype.byteSize();
         long byteOffset = bytes == 0 ? 0 : offset * dtype.byteSize();
-        return new Tensor(segment.asSlice(byteOffset, bytes), dtype, layout);
+        MemorySegment part = device.isCpu()
+                ? segment.asSlice(byteOffset, bytes)
+                : segment.reinterpret(byteOffset).asSlice(byteOffset);
+        return new Tensor(device, part, dtype, layout);
     }
 
     private float loadFloat(long offset) {
@@ -536,6 +597,14 @@ public final class Tensor {
                     + Integer.MAX_VALUE + " for an array");
         }
         return (int) elementCount();
+    }
+
+    private void requireHost() {
+        if (!device.isCpu()) {
+            throw new IllegalStateException(
+                    "tensor lies on " + device
+                            + ", where Java neither reads nor writes, expected one in memory of the processor: Engine.copy makes one");
+        }
     }
 
     private void requireInteger() {

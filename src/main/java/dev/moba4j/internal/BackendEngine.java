@@ -1,5 +1,6 @@
 package dev.moba4j.internal;
 
+import dev.moba4j.Device;
 import dev.moba4j.PlanSpec;
 
 /** A backend's engine. Thread-safe; the caller sees to it that nothing runs when it is closed, and only once. */
@@ -12,6 +13,11 @@ public interface BackendEngine {
 
     /** Processor, in the vendor's words. */
     String device();
+
+    /** Where the tensors of its runs are. */
+    default Device memoryDevice() {
+        return Device.CPU;
+    }
 
     /** Makes a plan from a checked description. */
     BackendPlan plan(PlanSpec spec);

@@ -10,6 +10,16 @@ import org.jspecify.annotations.Nullable;
  * tensors, the sequences they hold, and optionally signals.
  */
 public interface Runner {
+    /**
+     * Takes the runner for its next run.
+     *
+     * @param stream where that run is only enqueued; null for a run that has ended when its method returns
+     * @return false if the scratch memory is still in use by a run that was enqueued before
+     */
+    default boolean claim(@Nullable DeviceStream stream) {
+        return true;
+    }
+
     /** Writes {@code selected}. */
     void route(AttentionInputs in, Sequences sequences, Tensor selected, @Nullable RunSignals signals);
 

@@ -10,11 +10,13 @@ import java.lang.foreign.ValueLayout;
 /** A {@code moba_plan}. */
 final class NativePlan implements BackendPlan {
     private final MemorySegment handle;
+    private final NativeEngine engine;
     private final long workspaceBytes;
 
     /** Takes over the handle. */
-    NativePlan(MemorySegment handle) {
+    NativePlan(MemorySegment handle, NativeEngine engine) {
         this.handle = handle;
+        this.engine = engine;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(ValueLayout.JAVA_LONG);
             NativeStatus.check(MobaLibrary.moba_plan_workspace_bytes(handle, bytes));
@@ -29,7 +31,7 @@ final class NativePlan implements BackendPlan {
 
     @Override
     public Runner newRunner() {
-        return new NativeRunner(handle, workspaceBytes);
+        return engine.newRunner(handle, workspaceBytes);
     }
 
     @Override

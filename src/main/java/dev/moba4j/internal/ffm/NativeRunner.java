@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * Calls the library, with a struct that describes the tensors and a workspace. The segments of the tensors are arguments of
  * the calls: the linker then keeps their arenas from being closed while a call runs.
  */
-final class NativeRunner implements Runner {
+class NativeRunner implements Runner {
     private final MemorySegment plan;
     private final MemorySegment shapes;
     private final MemorySegment workspace;
@@ -33,20 +33,15 @@ final class NativeRunner implements Runner {
     private final MemorySegment cuSeqlensK;
 
     /**
-     * Allocates the scratch memory.
+     * Takes over the workspace.
      *
      * @param plan a {@code moba_plan}
-     * @param workspaceBytes what its runs need
+     * @param workspace as large as its runs need
      */
-    NativeRunner(MemorySegment plan, long workspaceBytes) {
+    NativeRunner(MemorySegment plan, MemorySegment workspace) {
         this.plan = plan;
+        this.workspace = workspace;
         shapes = NativeMemory.allocate(moba_run_shapes.sizeof());
-        try {
-            workspace = NativeMemory.allocate(workspaceBytes);
-        } catch (RuntimeException e) {
-            NativeMemory.free(shapes);
-            throw e;
-        }
         shapes.fill((byte) 0);
         moba_run_shapes.struct_size(shapes, shapes.byteSize());
         q = TensorDescription.begin(moba_run_shapes.q(shapes));
@@ -61,7 +56,7 @@ final class NativeRunner implements Runner {
 
     @Override
     public void route(AttentionInputs in, Sequences sequences, Tensor selected, @Nullable RunSignals signals) {
-        NativeStatus.check(MobaLibrary.moba_route(
+        ended(MobaLibrary.moba_route(
                 plan,
                 describe(in, null, null, null, selected),
                 memory(in.q()),
@@ -71,14 +66,14 @@ final class NativeRunner implements Runner {
                 memory(selected),
                 workspace,
                 workspace.byteSize(),
-                MemorySegment.NULL,
+                stream(),
                 progress(signals),
                 cancelFlag(signals)));
     }
 
     @Override
     public void attend(AttentionInputs in, Sequences sequences, AttentionOutputs out, @Nullable RunSignals signals) {
-        NativeStatus.check(MobaLibrary.moba_attend(
+        ended(MobaLibrary.moba_attend(
                 plan,
                 describe(in, in.v(), out.o(), out.lse(), out.selected()),
                 memory(in.q()),
@@ -91,7 +86,7 @@ final class NativeRunner implements Runner {
                 memory(out.selected()),
                 workspace,
                 workspace.byteSize(),
-                MemorySegment.NULL,
+                stream(),
                 progress(signals),
                 cancelFlag(signals)));
     }
@@ -103,7 +98,7 @@ final class NativeRunner implements Runner {
             Tensor selected,
             AttentionOutputs out,
             @Nullable RunSignals signals) {
-        NativeStatus.check(MobaLibrary.moba_attend_selected(
+        ended(MobaLibrary.moba_attend_selected(
                 plan,
                 describe(in, in.v(), out.o(), out.lse(), selected),
                 memory(in.q()),
@@ -116,7 +111,7 @@ final class NativeRunner implements Runner {
                 memory(out.lse()),
                 workspace,
                 workspace.byteSize(),
-                MemorySegment.NULL,
+                stream(),
                 progress(signals),
                 cancelFlag(signals)));
     }
@@ -139,9 +134,24 @@ final class NativeRunner implements Runner {
         return shapes;
     }
 
+    /** The stream that a run is enqueued on; NULL where there are none. */
+    MemorySegment stream() {
+        return MemorySegment.NULL;
+    }
+
+    /** Follows the call of a run. */
+    void ended(int status) {
+        NativeStatus.check(status);
+    }
+
     @Override
     public void free() {
         NativeMemory.free(shapes);
+        freeWorkspace(workspace);
+    }
+
+    /** Releases what the constructor took over. */
+    void freeWorkspace(MemorySegment workspace) {
         NativeMemory.free(workspace);
     }
 

@@ -1,5 +1,6 @@
 package dev.moba4j.internal.ffm;
 
+import dev.moba4j.DeviceException;
 import dev.moba4j.EngineBusyException;
 import dev.moba4j.EngineClosedException;
 import dev.moba4j.MobaException;
@@ -33,6 +34,9 @@ final class NativeStatus {
         }
         if (status == MobaLibrary.MOBA_BUSY()) {
             return new EngineBusyException(message);
+        }
+        if (status == MobaLibrary.MOBA_DEVICE_ERROR()) {
+            return new DeviceException(message);
         }
         return new MobaException(MobaLibrary.moba_status_name(status).getString(0) + ": " + message);
     }

@@ -7,14 +7,13 @@ import dev.moba4j.bindings.moba_tensor;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/** Writes a tensor's dtype, shape and strides into a {@code moba_tensor}; the memory itself is an argument of the call. */
+/** Writes a tensor's dtype, device, shape and strides into a {@code moba_tensor}; the memory itself is an argument of the call. */
 final class TensorDescription {
     private TensorDescription() {}
 
     /** Writes what is the same for every tensor into a zeroed struct, which then describes an absent one. */
     static MemorySegment begin(MemorySegment struct) {
         moba_tensor.struct_size(struct, moba_tensor.sizeof());
-        moba_tensor.device_type(struct, MobaLibrary.MOBA_DEVICE_CPU());
         return struct;
     }
 
@@ -26,6 +25,9 @@ final class TensorDescription {
         }
         moba_tensor.dtype(struct, code(tensor.dtype()));
         moba_tensor.ndim(struct, tensor.rank());
+        moba_tensor.device_type(
+                struct, tensor.device().isCpu() ? MobaLibrary.MOBA_DEVICE_CPU() : MobaLibrary.MOBA_DEVICE_CUDA());
+        moba_tensor.device_id(struct, tensor.device().ordinal());
         for (int axis = 0; axis < tensor.rank(); axis++) {
             moba_tensor.shape(struct, axis, tensor.dim(axis));
             moba_tensor.stride(struct, axis, tensor.dim(axis) > 1 ? tensor.stride(axis) : 1);

@@ -45,8 +45,16 @@ final class MemoryOverlap {
     }
 
     private static boolean rangesApart(Tensor a, Tensor b) {
-        return a.address() + a.segment().byteSize() <= b.address()
-                || b.address() + b.segment().byteSize() <= a.address();
+        return a.address() + reach(a) <= b.address() || b.address() + reach(b) <= a.address();
+    }
+
+    /** Bytes from the first element to the end of the last. */
+    private static long reach(Tensor tensor) {
+        long elements = 1;
+        for (int axis = 0; axis < tensor.rank(); axis++) {
+            elements += (tensor.dim(axis) - 1) * tensor.stride(axis);
+        }
+        return elements * tensor.dtype().byteSize();
     }
 
     /**

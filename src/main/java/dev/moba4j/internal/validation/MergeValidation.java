@@ -9,6 +9,7 @@ import static dev.moba4j.internal.validation.TensorRequirements.sameDim;
 import static dev.moba4j.internal.validation.TensorRequirements.writable;
 
 import dev.moba4j.DType;
+import dev.moba4j.Device;
 import dev.moba4j.Tensor;
 import dev.moba4j.internal.MergeOperands;
 
@@ -16,10 +17,10 @@ import dev.moba4j.internal.MergeOperands;
 public final class MergeValidation {
     private MergeValidation() {}
 
-    /** Throws unless shapes and dtypes agree and the outputs have memory of their own. */
-    public static void check(MergeOperands operands) {
+    /** Throws unless shapes and dtypes agree, all lie on the device and the outputs have memory of their own. */
+    public static void check(MergeOperands operands, Device device) {
         Tensor oA = present("oA", operands.oA(), "[.., T, H, Dv]");
-        accessible("oA", oA);
+        accessible("oA", oA, device);
         if (oA.rank() != 3 && oA.rank() != 4) {
             throw new IllegalArgumentException("oA.rank() is " + oA.rank()
                     + ", expected 3 (token, head, channel) or 4 (batch, token, head, channel)");
@@ -42,7 +43,7 @@ public final class MergeValidation {
 
     private static void checkOutput(String argument, Tensor tensor, Tensor oA) {
         present(argument, tensor, "[.., T, H, Dv]");
-        accessible(argument, tensor);
+        accessible(argument, tensor, oA.device());
         rank(argument, tensor, oA.rank(), "(rank of oA)");
         dtype(argument, tensor, oA.dtype(), " (dtype of oA)");
         for (int axis = 0; axis < oA.rank(); axis++) {
@@ -53,7 +54,7 @@ public final class MergeValidation {
 
     private static void checkLse(String argument, Tensor tensor, Tensor oA) {
         present(argument, tensor, "[.., T, H]");
-        accessible(argument, tensor);
+        accessible(argument, tensor, oA.device());
         rank(argument, tensor, oA.rank() - 1, "[.., T, H]");
         dtype(argument, tensor, DType.F32, "");
         for (int axis = 0; axis < oA.rank() - 1; axis++) {

@@ -14,6 +14,7 @@ import dev.moba4j.AttentionInputs;
 import dev.moba4j.AttentionOptions;
 import dev.moba4j.AttentionOutputs;
 import dev.moba4j.DType;
+import dev.moba4j.Device;
 import dev.moba4j.PlanSpec;
 import dev.moba4j.Tensor;
 import dev.moba4j.internal.Sequences;
@@ -26,15 +27,18 @@ public final class RunValidation {
     private static final List<String> LEADING_AXES = List.of("batch", "tokens", "heads");
 
     private final PlanSpec spec;
+    private final Device device;
     private final AttentionOptions options;
 
     /**
      * Validation for the runs of one plan.
      *
      * @param spec what the plan was made from
+     * @param device where the tensors are to be, cu_seqlens excepted, which the processor reads
      */
-    public RunValidation(PlanSpec spec) {
+    public RunValidation(PlanSpec spec, Device device) {
         this.spec = spec;
+        this.device = device;
         this.options = spec.options();
     }
 
@@ -131,7 +135,7 @@ public final class RunValidation {
             long channels,
             String channelsName) {
         present(argument, tensor, "[T, heads, channels]");
-        accessible(argument, tensor);
+        accessible(argument, tensor, device);
         if (tensor == q && q.rank() != 3 && q.rank() != 4) {
             throw new IllegalArgumentException("q.rank() is " + q.rank()
                     + ", expected 3 (token, head, channel) or 4 (batch, token, head, channel)");
@@ -164,7 +168,7 @@ public final class RunValidation {
         requireApart("o", o, in);
         Tensor lse = out.lse();
         if (lse != null) {
-            accessible("lse", lse);
+            accessible("lse", lse, device);
             rank("lse", lse, q.rank() - 1, "[.., Tq, H]");
             dtype("lse", lse, DType.F32, "");
             checkLeadingAxes("lse", lse, q);
@@ -175,7 +179,7 @@ public final class RunValidation {
     }
 
     private void checkSelected(Tensor selected, Tensor q) {
-        accessible("selected", selected);
+        accessible("selected", selected, device);
         rank("selected", selected, q.rank(), "[.., Tq, H, K']");
         dtype("selected", selected, DType.I32, "");
         checkLeadingAxes("selected", selected, q);

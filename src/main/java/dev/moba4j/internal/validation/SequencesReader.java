@@ -2,6 +2,7 @@ package dev.moba4j.internal.validation;
 
 import dev.moba4j.AttentionInputs;
 import dev.moba4j.DType;
+import dev.moba4j.Device;
 import dev.moba4j.Tensor;
 import dev.moba4j.internal.Sequences;
 import org.jspecify.annotations.Nullable;
@@ -67,7 +68,7 @@ final class SequencesReader {
     }
 
     private static int count(String argument, Tensor tensor, long maxSequences) {
-        TensorRequirements.accessible(argument, tensor);
+        TensorRequirements.accessible(argument, tensor, Device.CPU);
         if (tensor.dtype() != DType.I32 && tensor.dtype() != DType.I64) {
             throw new IllegalArgumentException(argument + ".dtype() is " + tensor.dtype() + ", expected I32 or I64");
         }

@@ -1,6 +1,7 @@
 package dev.moba4j.internal.validation;
 
 import dev.moba4j.DType;
+import dev.moba4j.Device;
 import dev.moba4j.Tensor;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -16,13 +17,18 @@ final class TensorRequirements {
         return tensor;
     }
 
-    static void accessible(String argument, Tensor tensor) {
+    /** Throws unless the memory is there, lent to this thread, and on the device that reads or writes it. */
+    static void accessible(String argument, Tensor tensor, Device device) {
         if (!tensor.segment().scope().isAlive()) {
             throw new IllegalStateException(argument + " lies in memory whose arena is closed, expected an open one");
         }
         if (!tensor.segment().isAccessibleBy(Thread.currentThread())) {
             throw new IllegalArgumentException(argument + " lies in memory of a confined arena of another thread than "
                     + Thread.currentThread().getName() + ", expected a shared arena");
+        }
+        if (!tensor.device().equals(device)) {
+            throw new IllegalArgumentException(argument + " lies on " + tensor.device() + ", expected " + device
+                    + ": Engine.allocate makes a tensor in memory of the engine's device, and Engine.copy fills it");
         }
     }
 
