@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What every backend computes: specification sections 2, 3 and 6 over a grid of dtypes, shapes, layouts and options. */
+@Tag("cuda")
 class AttentionContractTest {
     private static final List<DType> STORAGE = List.of(DType.F32, DType.F16, DType.BF16);
 
@@ -113,7 +115,7 @@ class AttentionContractTest {
     @MethodSource("sampled")
     void cuSeqlensMayBeI64(Backend backend, Cases c, DType dtype) {
         try (Call narrow = Call.attended(backend, c.problem(dtype));
-                Call wide = new Call(c.problem(dtype), Layout.PACKED, DType.I64)) {
+                Call wide = new Call(backend.engine(), c.problem(dtype), Layout.PACKED, DType.I64)) {
             backend.engine()
                     .attend(wide.inputs(), wide.outputs(), c.problem(dtype).options());
             narrow.assertSameBits(wide);
@@ -128,7 +130,7 @@ class AttentionContractTest {
             return;
         }
         try (Call attended = Call.attended(backend, problem);
-                Call routed = new Call(problem, Layout.PACKED);
+                Call routed = new Call(backend.engine(), problem, Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(routed.spec())) {
             assertThat(plan.selectionWidth(routed.inputs())).isEqualTo(problem.selectionWidth());
             plan.route(routed.inputs(), routed.selected.tensor());
@@ -143,7 +145,7 @@ class AttentionContractTest {
     @MethodSource("sampled")
     void outputIsTheSameWhateverElseIsAskedFor(Backend backend, Cases c, DType dtype) {
         try (Call all = Call.attended(backend, c.problem(dtype));
-                Call onlyO = new Call(c.problem(dtype), Layout.PACKED);
+                Call onlyO = new Call(backend.engine(), c.problem(dtype), Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(onlyO.spec())) {
             plan.attend(onlyO.inputs(), AttentionOutputs.of(onlyO.o.tensor()));
             assertThat(onlyO.o.floats()).isEqualTo(all.o.floats());
@@ -166,7 +168,7 @@ class AttentionContractTest {
     }
 
     private static void assertFollowed(Backend backend, Problem problem, Layout layout, int[][] rows, int width) {
-        try (Call call = new Call(problem, layout);
+        try (Call call = new Call(backend.engine(), problem, layout);
                 AttentionPlan plan = backend.engine().plan(Call.spec(problem, width + 3))) {
             Placed selection = call.selection(rows, width);
             plan.attendSelected(

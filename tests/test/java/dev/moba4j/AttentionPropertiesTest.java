@@ -16,10 +16,12 @@ import net.jqwik.api.Combinators;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.Tag;
 import net.jqwik.api.constraints.IntRange;
 import org.assertj.core.data.Offset;
 
 /** Equalities that hold for every problem, drawn at random and shrunk when they fail. */
+@Tag("cuda")
 class AttentionPropertiesTest {
 
     @Provide
@@ -152,7 +154,7 @@ class AttentionPropertiesTest {
     void importedSelectionGivesWhatItsExportGave(@ForAll("problems") Problem problem) {
         for (Backend backend : Backend.all()) {
             try (Call exported = Call.attended(backend, problem);
-                    Call imported = new Call(problem, Layout.PACKED);
+                    Call imported = new Call(backend.engine(), problem, Layout.PACKED);
                     AttentionPlan plan = backend.engine().plan(Call.spec(problem, problem.selectionWidth()))) {
                 plan.attendSelected(
                         imported.inputs(),

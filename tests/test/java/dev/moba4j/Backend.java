@@ -22,18 +22,22 @@ record Backend(String name, String cpuTarget) {
     static final Backend SCALAR = new Backend("scalar", "auto");
     static final Backend VECTOR = new Backend("vector", "auto");
     static final Backend NATIVE = new Backend("native", "auto");
+    static final Backend CUDA = new Backend("cuda", "auto");
 
     private static final Map<Backend, Engine> ENGINES = new ConcurrentHashMap<>();
 
-    /** Every backend this platform must have. */
+    /** Every backend this platform must have, or, in a JVM that was started for it, the one for CUDA devices. */
     static List<Backend> all() {
+        if (cudaAlone()) {
+            return List.of(CUDA);
+        }
         return nativeExpected() ? List.of(SCALAR, VECTOR, NATIVE) : List.of(SCALAR, VECTOR);
     }
 
     /** {@link #all()} and the native library's other instruction sets that this processor can run. */
     static List<Backend> allTargets() {
         List<Backend> backends = new ArrayList<>(all());
-        if (nativeExpected()) {
+        if (nativeExpected() && !cudaAlone()) {
             backends.add(new Backend("native", "baseline"));
             Set<String> flags = processorFlags();
             if (flags.containsAll(Set.of("avx2", "fma", "f16c", "bmi2"))) {
@@ -44,6 +48,11 @@ record Backend(String name, String cpuTarget) {
             }
         }
         return backends;
+    }
+
+    /** Whether the tests are run once more, over a CUDA device or its emulation. */
+    static boolean cudaAlone() {
+        return Boolean.getBoolean("moba4j.test.cuda");
     }
 
     static boolean nativeExpected() {
@@ -58,7 +67,7 @@ record Backend(String name, String cpuTarget) {
 
     /** A new engine; the caller closes it. */
     Engine open(int threads) {
-        return Engine.open(new EngineOptions(name, threads, cpuTarget));
+        return Engine.open(new EngineOptions(name, threads, cpuTarget, 0));
     }
 
     private static Set<String> processorFlags() {

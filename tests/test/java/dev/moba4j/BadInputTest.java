@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -20,6 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Specification section 7 as a table: one wrong thing at a time in a call that is right otherwise, and what the sentence
  * must name. Afterwards no byte of any tensor has changed.
  */
+@Tag("cuda")
 class BadInputTest {
     private static final int HEADS = 4;
     private static final int KV_HEADS = 2;
@@ -32,6 +34,7 @@ class BadInputTest {
 
     /** A call of two sequences, (8, 12) queries and (12, 12) keys, that is right until a row of the table changes it. */
     private static final class Fixture implements AutoCloseable {
+        final Engine engine;
         final Arena arena = Arena.ofShared();
         final List<MemorySegment> memory = new ArrayList<>();
         AttentionOptions options = AttentionOptions.moba(BLOCK, TOP_K);
@@ -39,23 +42,32 @@ class BadInputTest {
         long maxTokensK = TOKENS_K;
         long maxSequences = 2;
         long maxSelected = TOP_K;
-        Tensor q = tensor(DType.F32, TOKENS_Q, HEADS, DIM);
-        Tensor k = tensor(DType.F32, TOKENS_K, KV_HEADS, DIM);
-        Tensor v = tensor(DType.F32, TOKENS_K, KV_HEADS, DIM_V);
-        Tensor cuSeqlensQ = ints(0, 8, 20);
-        Tensor cuSeqlensK = ints(0, 12, 24);
-        Tensor o = tensor(DType.F32, TOKENS_Q, HEADS, DIM_V);
-        Tensor lse = tensor(DType.F32, TOKENS_Q, HEADS);
-        Tensor selected = tensor(DType.I32, TOKENS_Q, HEADS, TOP_K);
+        Tensor q;
+        Tensor k;
+        Tensor v;
+        Tensor cuSeqlensQ;
+        Tensor cuSeqlensK;
+        Tensor o;
+        Tensor lse;
+        Tensor selected;
 
-        Fixture() {
+        Fixture(Backend backend) {
+            engine = backend.engine();
+            q = tensor(DType.F32, TOKENS_Q, HEADS, DIM);
+            k = tensor(DType.F32, TOKENS_K, KV_HEADS, DIM);
+            v = tensor(DType.F32, TOKENS_K, KV_HEADS, DIM_V);
+            cuSeqlensQ = ints(0, 8, 20);
+            cuSeqlensK = ints(0, 12, 24);
+            o = tensor(DType.F32, TOKENS_Q, HEADS, DIM_V);
+            lse = tensor(DType.F32, TOKENS_Q, HEADS);
+            selected = tensor(DType.I32, TOKENS_Q, HEADS, TOP_K);
             q.fill(0.5);
             k.fill(0.25);
             v.fill(1);
         }
 
         Tensor tensor(DType dtype, long... shape) {
-            Tensor tensor = Tensor.allocate(arena, dtype, shape);
+            Tensor tensor = engine.allocatePinned(arena, dtype, shape);
             memory.add(tensor.segment());
             return tensor;
         }
@@ -71,7 +83,7 @@ class BadInputTest {
             for (int axis = 0; axis < shape.length; axis++) {
                 elements += (shape[axis] - 1) * strides[axis];
             }
-            MemorySegment segment = arena.allocate(elements * dtype.byteSize(), 64);
+            MemorySegment segment = Reach.memory(engine, arena, elements * dtype.byteSize());
             memory.add(segment);
             return Tensor.wrap(segment, dtype, shape, strides);
         }
@@ -84,22 +96,34 @@ class BadInputTest {
         }
 
         AttentionInputs inputs() {
-            return new AttentionInputs(q, k, v, cuSeqlensQ, cuSeqlensK);
+            return Reach.of(engine, new AttentionInputs(q, k, v, cuSeqlensQ, cuSeqlensK));
         }
 
-        AttentionPlan plan(Backend backend) {
-            return backend.engine()
-                    .plan(new PlanSpec(
-                            DType.F32,
-                            HEADS,
-                            KV_HEADS,
-                            DIM,
-                            DIM_V,
-                            maxTokensQ,
-                            maxTokensK,
-                            maxSequences,
-                            maxSelected,
-                            options));
+        AttentionOutputs outputs() {
+            return Reach.of(engine, AttentionOutputs.of(o, lse, selected));
+        }
+
+        /** Where the selection is an input. */
+        AttentionOutputs outputsButSelected() {
+            return Reach.of(engine, AttentionOutputs.of(o, lse));
+        }
+
+        Tensor selected() {
+            return Reach.of(engine, selected);
+        }
+
+        AttentionPlan plan() {
+            return engine.plan(new PlanSpec(
+                    DType.F32,
+                    HEADS,
+                    KV_HEADS,
+                    DIM,
+                    DIM_V,
+                    maxTokensQ,
+                    maxTokensK,
+                    maxSequences,
+                    maxSelected,
+                    options));
         }
 
         List<byte[]> snapshot() {
@@ -508,38 +532,32 @@ class BadInputTest {
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("attendRows")
     void attendRefuses(Backend backend, Row row) {
-        assertRefused(
-                backend,
-                row,
-                new Fixture(),
-                (plan, f) -> plan.attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected)));
+        assertRefused(row, new Fixture(backend), (plan, f) -> plan.attend(f.inputs(), f.outputs()));
     }
 
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("routeRows")
     void routeRefuses(Backend backend, Row row) {
-        assertRefused(backend, row, new Fixture(), (plan, f) -> plan.route(f.inputs(), f.selected));
+        assertRefused(row, new Fixture(backend), (plan, f) -> plan.route(f.inputs(), f.selected()));
     }
 
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("selectionRows")
     void attendSelectedRefuses(Backend backend, Row row) {
         assertRefused(
-                backend,
                 row,
-                new Fixture().selectFirstBlock(),
-                (plan, f) -> plan.attendSelected(f.inputs(), f.selected, AttentionOutputs.of(f.o, f.lse)));
+                new Fixture(backend).selectFirstBlock(),
+                (plan, f) -> plan.attendSelected(f.inputs(), f.selected(), f.outputsButSelected()));
     }
 
     @ParameterizedTest(name = "{0}: {1}")
     @MethodSource("engineRows")
     void engineRefusesInTheSameWords(Backend backend, Row row) {
-        try (Fixture f = new Fixture()) {
+        try (Fixture f = new Fixture(backend)) {
             row.change.accept(f);
             List<byte[]> before = f.snapshot();
             assertThatIllegalArgumentException()
-                    .isThrownBy(() ->
-                            backend.engine().attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected), f.options))
+                    .isThrownBy(() -> f.engine.attend(f.inputs(), f.outputs(), f.options))
                     .satisfies(e -> Sentences.assertSentence(e, row.parts));
             assertThat(f.snapshot()).usingElementComparator(Arrays::compare).isEqualTo(before);
         }
@@ -548,10 +566,9 @@ class BadInputTest {
     @ParameterizedTest
     @MethodSource("backends")
     void engineRefusesAMissingSelection(Backend backend) {
-        try (Fixture f = new Fixture()) {
+        try (Fixture f = new Fixture(backend)) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() ->
-                            backend.engine().attendSelected(f.inputs(), null, AttentionOutputs.of(f.o), f.options))
+                    .isThrownBy(() -> f.engine.attendSelected(f.inputs(), null, f.outputsButSelected(), f.options))
                     .satisfies(e -> Sentences.assertSentence(e, "selected is null"));
         }
     }
@@ -559,28 +576,28 @@ class BadInputTest {
     @ParameterizedTest
     @MethodSource("backends")
     void fixtureIsRightAsItIs(Backend backend) {
-        try (Fixture f = new Fixture();
-                AttentionPlan plan = f.plan(backend)) {
-            plan.attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected));
+        try (Fixture f = new Fixture(backend);
+                AttentionPlan plan = f.plan()) {
+            plan.attend(f.inputs(), f.outputs());
             assertThat(f.o.toFloats()).containsOnly(1);
-            plan.route(f.inputs(), f.selected);
+            plan.route(f.inputs(), f.selected());
             f.selectFirstBlock();
-            plan.attendSelected(f.inputs(), f.selected, AttentionOutputs.of(f.o, f.lse));
+            plan.attendSelected(f.inputs(), f.selected(), f.outputsButSelected());
         }
     }
 
     @ParameterizedTest
     @MethodSource("backends")
     void interleavedViewsOfOneBufferAreNoOverlap(Backend backend) {
-        try (Fixture f = new Fixture();
-                AttentionPlan plan = f.plan(backend)) {
+        try (Fixture f = new Fixture(backend);
+                AttentionPlan plan = f.plan()) {
             Tensor fused = f.tensor(DType.F32, TOKENS_Q, HEADS * (DIM + DIM_V)).fill(0.5);
             MemorySegment memory = fused.segment();
             long[] strides = {HEADS * (DIM + DIM_V), DIM, 1};
             f.q = Tensor.wrap(memory, DType.F32, new long[] {TOKENS_Q, HEADS, DIM}, strides);
             strides[1] = DIM_V;
             f.o = Tensor.wrap(memory.asSlice(HEADS * DIM * 4), DType.F32, new long[] {TOKENS_Q, HEADS, DIM_V}, strides);
-            plan.attend(f.inputs(), AttentionOutputs.of(f.o, f.lse, f.selected));
+            plan.attend(f.inputs(), f.outputs());
             assertThat(f.o.toFloats()).containsOnly(1);
             assertThat(f.q.toFloats()).containsOnly(0.5f);
         }
@@ -594,11 +611,11 @@ class BadInputTest {
         void run(AttentionPlan plan, Fixture fixture);
     }
 
-    private static void assertRefused(Backend backend, Row row, Fixture fixture, Operation operation) {
+    private static void assertRefused(Row row, Fixture fixture, Operation operation) {
         try (fixture) {
             row.change.accept(fixture);
             List<byte[]> before = fixture.snapshot();
-            try (AttentionPlan plan = fixture.plan(backend)) {
+            try (AttentionPlan plan = fixture.plan()) {
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> operation.run(plan, fixture))
                         .satisfies(e -> Sentences.assertSentence(e, row.parts));

@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 /** One problem laid out in memory, run on a backend, and checked: values, surroundings of outputs, inputs. */
 final class Call implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
+    private final Engine engine;
     private final Problem problem;
     private final Layout layout;
     private final Placed q;
@@ -22,30 +23,32 @@ final class Call implements AutoCloseable {
     /** Absent for full attention. */
     final Placed selected;
 
-    Call(Problem problem, Layout layout) {
-        this(problem, layout, DType.I32);
+    /** A call in memory that the engine's device reaches. */
+    Call(Engine engine, Problem problem, Layout layout) {
+        this(engine, problem, layout, DType.I32);
     }
 
-    Call(Problem problem, Layout layout, DType cuSeqlens) {
+    Call(Engine engine, Problem problem, Layout layout, DType cuSeqlens) {
+        this.engine = engine;
         this.problem = problem;
         this.layout = layout;
         int[] lq = problem.queryLengths();
         int[] lk = problem.keyLengths();
         DType dtype = problem.dtype();
-        q = Placed.input(arena, layout, dtype, lq, problem.heads(), problem.headDim(), problem.q());
-        k = Placed.input(arena, layout, dtype, lk, problem.kvHeads(), problem.headDim(), problem.k());
-        v = Placed.input(arena, layout, dtype, lk, problem.kvHeads(), problem.headDimV(), problem.v());
+        q = Placed.input(engine, arena, layout, dtype, lq, problem.heads(), problem.headDim(), problem.q());
+        k = Placed.input(engine, arena, layout, dtype, lk, problem.kvHeads(), problem.headDim(), problem.k());
+        v = Placed.input(engine, arena, layout, dtype, lk, problem.kvHeads(), problem.headDimV(), problem.v());
         AttentionInputs tensors = AttentionInputs.of(q.tensor(), k.tensor(), v.tensor());
         boolean oneSequence = layout.batched() || problem.sequences() == 1;
         inputs = oneSequence
                 ? tensors
                 : tensors.withCuSeqlens(
                         indices(cuSeqlens, problem.cuSeqlensQ()), indices(cuSeqlens, problem.cuSeqlensK()));
-        o = Placed.output(arena, layout, dtype, lq, problem.heads(), problem.headDimV());
-        lse = Placed.lse(arena, layout, lq, problem.heads());
+        o = Placed.output(engine, arena, layout, dtype, lq, problem.heads(), problem.headDimV());
+        lse = Placed.lse(engine, arena, layout, lq, problem.heads());
         selected = problem.options().topK() == 0
                 ? null
-                : Placed.output(arena, layout, DType.I32, lq, problem.heads(), problem.selectionWidth());
+                : Placed.output(engine, arena, layout, DType.I32, lq, problem.heads(), problem.selectionWidth());
     }
 
     /** The call's tensors in packed layout, routed or full attention on {@code backend}, unchecked. */
@@ -55,7 +58,7 @@ final class Call implements AutoCloseable {
 
     /** Routed or full attention on {@code engine}, unchecked. */
     static Call attended(Engine engine, Problem problem, Layout layout) {
-        Call call = new Call(problem, layout);
+        Call call = new Call(engine, problem, layout);
         try (AttentionPlan plan = engine.plan(call.spec())) {
             plan.attend(call.inputs(), call.outputs());
         }
@@ -94,7 +97,8 @@ final class Call implements AutoCloseable {
 
     /** A selection tensor for this call, in its layout. */
     Placed selection(int[][] rows, int width) {
-        return Placed.selection(arena, layout, problem.queryLengths(), problem.heads(), width, Routes.pad(rows, width));
+        return Placed.selection(
+                engine, arena, layout, problem.queryLengths(), problem.heads(), width, Routes.pad(rows, width));
     }
 
     /** Rows of the exported selection; null for full attention. */

@@ -14,11 +14,13 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** One engine and one plan serve many threads at once, and each gets its own right answer. */
+@Tag("cuda")
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ConcurrencyTest {
 
@@ -50,7 +52,7 @@ class ConcurrencyTest {
                     .<Future<?>>mapToObj(caller -> threads.submit(() -> {
                         for (int run = 0; run < runs; run++) {
                             int seed = (caller + run) % expected.size();
-                            try (Call call = new Call(problem(seed), Layout.PACKED)) {
+                            try (Call call = new Call(backend.engine(), problem(seed), Layout.PACKED)) {
                                 plan.attend(call.inputs(), call.outputs());
                                 expected.get(seed).assertSameBits(call);
                                 call.o.assertSurroundingsUntouched("o");
@@ -94,7 +96,7 @@ class ConcurrencyTest {
         List<Call> expected = expected(backend);
         try (AttentionPlan plan = backend.engine().plan(Call.spec(problem(0), 3))) {
             List<Call> calls = IntStream.range(0, 20)
-                    .mapToObj(i -> new Call(problem(i % expected.size()), Layout.PACKED))
+                    .mapToObj(i -> new Call(backend.engine(), problem(i % expected.size()), Layout.PACKED))
                     .toList();
             CompletableFuture.allOf(calls.stream()
                             .map(call -> plan.attendAsync(call.inputs(), call.outputs()))
@@ -113,7 +115,7 @@ class ConcurrencyTest {
     @MethodSource("backends")
     void asynchronousRouteAndAttendSelectedGiveWhatAttendGives(Backend backend) {
         try (Call expected = Call.attended(backend, problem(0));
-                Call call = new Call(problem(0), Layout.PACKED);
+                Call call = new Call(backend.engine(), problem(0), Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(Call.spec(problem(0), 3))) {
             plan.routeAsync(call.inputs(), call.selected.tensor())
                     .thenCompose(done -> plan.attendSelectedAsync(
@@ -133,7 +135,7 @@ class ConcurrencyTest {
                 AttentionPlan plan = backend.engine().plan(Call.spec(problem(0), 3))) {
             List<Future<?>> futures = IntStream.range(0, 50)
                     .<Future<?>>mapToObj(i -> threads.submit(() -> {
-                        try (Call call = new Call(problem(0), Layout.PACKED)) {
+                        try (Call call = new Call(backend.engine(), problem(0), Layout.PACKED)) {
                             plan.attendAsync(call.inputs(), call.outputs()).join();
                             call.assertRight();
                         }
@@ -148,7 +150,7 @@ class ConcurrencyTest {
     @ParameterizedTest
     @MethodSource("backends")
     void asynchronousRunReportsBadInput(Backend backend) {
-        try (Call call = new Call(problem(0), Layout.PACKED);
+        try (Call call = new Call(backend.engine(), problem(0), Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(call.spec())) {
             Tensor wrong = call.o.tensor().slice(0, 0, 3);
             assertThatThrownBy(() -> {

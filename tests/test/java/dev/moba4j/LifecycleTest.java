@@ -12,11 +12,13 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Opening, closing and what is left to use after it. */
+@Tag("cuda")
 class LifecycleTest {
     private static final Problem PROBLEM = Cases.named("odd tail").problem(DType.F32);
 
@@ -41,7 +43,7 @@ class LifecycleTest {
     @MethodSource("backends")
     void closedEngineRefusesEveryUse(Backend backend) {
         Engine engine = backend.open(1);
-        try (Call call = new Call(PROBLEM, Layout.PACKED);
+        try (Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                 AttentionPlan plan = engine.plan(Call.spec(PROBLEM, 3))) {
             engine.close();
             assertClosed(() -> engine.plan(Call.spec(PROBLEM, 0)), "engine");
@@ -77,7 +79,7 @@ class LifecycleTest {
     @ParameterizedTest
     @MethodSource("backends")
     void closedPlanRefusesEveryUse(Backend backend) {
-        try (Call call = new Call(PROBLEM, Layout.PACKED)) {
+        try (Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED)) {
             AttentionPlan plan = backend.engine().plan(Call.spec(PROBLEM, 3));
             plan.close();
             assertClosed(() -> plan.attend(call.inputs(), call.outputs()), "plan");
@@ -97,10 +99,11 @@ class LifecycleTest {
     @ParameterizedTest
     @MethodSource("backends")
     void tensorOfAClosedArenaIsRefusedByName(Backend backend) {
-        try (Call call = new Call(PROBLEM, Layout.PACKED);
+        try (Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(call.spec())) {
             Arena closed = Arena.ofShared();
-            Tensor gone = Tensor.allocate(closed, DType.F32, PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDim());
+            Tensor gone =
+                    backend.engine().allocate(closed, DType.F32, PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDim());
             closed.close();
             assertThatThrownBy(() -> plan.attend(
                             AttentionInputs.of(
@@ -121,12 +124,20 @@ class LifecycleTest {
         for (ThreadFactory threads :
                 List.of(Thread.ofPlatform().factory(), Thread.ofVirtual().factory())) {
             try (Arena confined = Arena.ofConfined();
-                    Call call = new Call(PROBLEM, Layout.PACKED);
+                    Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                     AttentionPlan plan = backend.engine().plan(call.spec())) {
-                Tensor q = Tensor.ofFloats(
-                        confined, DType.F32, PROBLEM.q(), PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDim());
-                AttentionInputs inputs =
-                        AttentionInputs.of(q, call.inputs().k(), call.inputs().v());
+                Tensor q = Reach.floats(
+                        backend.engine(),
+                        confined,
+                        DType.F32,
+                        PROBLEM.q(),
+                        PROBLEM.tokensQ(),
+                        PROBLEM.heads(),
+                        PROBLEM.headDim());
+                AttentionInputs inputs = AttentionInputs.of(
+                        Reach.of(backend.engine(), q),
+                        call.inputs().k(),
+                        call.inputs().v());
                 AtomicReference<Throwable> thrown = new AtomicReference<>();
                 Thread thread = threads.newThread(() -> {
                     try {
@@ -148,12 +159,23 @@ class LifecycleTest {
     @MethodSource("backends")
     void confinedArenaServesItsOwnThread(Backend backend) {
         try (Arena confined = Arena.ofConfined();
-                Call call = new Call(PROBLEM, Layout.PACKED);
+                Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                 Call expected = Call.attended(backend, PROBLEM);
                 AttentionPlan plan = backend.engine().plan(call.spec())) {
-            Tensor q = Tensor.ofFloats(
-                    confined, DType.F32, PROBLEM.q(), PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDim());
-            plan.attend(AttentionInputs.of(q, call.inputs().k(), call.inputs().v()), call.outputs());
+            Tensor q = Reach.floats(
+                    backend.engine(),
+                    confined,
+                    DType.F32,
+                    PROBLEM.q(),
+                    PROBLEM.tokensQ(),
+                    PROBLEM.heads(),
+                    PROBLEM.headDim());
+            plan.attend(
+                    AttentionInputs.of(
+                            Reach.of(backend.engine(), q),
+                            call.inputs().k(),
+                            call.inputs().v()),
+                    call.outputs());
             expected.assertSameBits(call);
         }
     }
@@ -162,9 +184,10 @@ class LifecycleTest {
     @MethodSource("backends")
     void confinedArenaIsRefusedByTheAsynchronousForm(Backend backend) {
         try (Arena confined = Arena.ofConfined();
-                Call call = new Call(PROBLEM, Layout.PACKED);
+                Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(call.spec())) {
-            Tensor o = Tensor.allocate(confined, DType.F32, PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDimV());
+            Tensor o = backend.engine()
+                    .allocate(confined, DType.F32, PROBLEM.tokensQ(), PROBLEM.heads(), PROBLEM.headDimV());
             assertThatThrownBy(() -> {
                         try {
                             plan.attendAsync(call.inputs(), AttentionOutputs.of(o))
@@ -181,7 +204,7 @@ class LifecycleTest {
     @ParameterizedTest
     @MethodSource("backends")
     void cancelledControlStopsARunBeforeItBegins(Backend backend) {
-        try (Call call = new Call(PROBLEM, Layout.PACKED);
+        try (Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                 RunControl control = RunControl.create();
                 AttentionPlan plan = backend.engine().plan(call.spec())) {
             control.cancel();
@@ -194,7 +217,7 @@ class LifecycleTest {
     @ParameterizedTest
     @MethodSource("backends")
     void closedControlIsRefused(Backend backend) {
-        try (Call call = new Call(PROBLEM, Layout.PACKED);
+        try (Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);
                 AttentionPlan plan = backend.engine().plan(call.spec())) {
             RunControl control = RunControl.create();
             control.close();
@@ -250,7 +273,7 @@ class LifecycleTest {
     @Test
     void instructionSetOfAnotherProcessorIsUnavailableWithAReason() {
         if (Backend.nativeExpected()) {
-            assertThatThrownBy(() -> Engine.open(new EngineOptions("native", 1, "neon")))
+            assertThatThrownBy(() -> Engine.open(new EngineOptions("native", 1, "neon", 0)))
                     .isInstanceOf(BackendUnavailableException.class)
                     .satisfies(e -> Sentences.assertSentence(e, "neon"));
         }

@@ -26,7 +26,7 @@ class MemoryUseTest {
     void runAllocatesNothingOfTheSizeOfItsTensorsOnTheHeap() {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         Problem problem = Cases.named("1100 tokens, B 128").problem(DType.F32);
-        try (Call call = new Call(problem, Layout.PACKED);
+        try (Call call = new Call(Backend.NATIVE.engine(), problem, Layout.PACKED);
                 Engine engine = Backend.NATIVE.open(1);
                 AttentionPlan plan = engine.plan(call.spec())) {
             AttentionInputs inputs = call.inputs();

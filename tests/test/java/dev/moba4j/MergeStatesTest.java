@@ -12,10 +12,12 @@ import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** merge_states: attention over two sets of keys, combined by (o, lse), is attention over their union. */
+@Tag("cuda")
 class MergeStatesTest {
     private static final int HEADS = 4;
     private static final int CHANNELS = 19;
@@ -44,8 +46,8 @@ class MergeStatesTest {
                 Call second = Call.attended(backend, keys(whole, 37, 90))) {
             for (Layout layout : new Layout[] {Layout.PACKED, Layout.GAPS, Layout.HEAD_MAJOR}) {
                 int[] lengths = {30};
-                Placed o = Placed.output(arena, layout, DType.F32, lengths, HEADS, CHANNELS);
-                Placed lse = Placed.lse(arena, layout, lengths, HEADS);
+                Placed o = Placed.output(backend.engine(), arena, layout, DType.F32, lengths, HEADS, CHANNELS);
+                Placed lse = Placed.lse(backend.engine(), arena, layout, lengths, HEADS);
                 backend.engine()
                         .mergeStates(
                                 first.o.tensor(),
@@ -71,8 +73,9 @@ class MergeStatesTest {
                 .normal(4);
         Attention exact = Attention.exact(whole, null);
         try (Call call = Call.attended(backend.engine(), whole, Layout.BATCHED)) {
-            Placed o = Placed.output(arena, Layout.BATCHED, DType.F32, new int[] {9, 9}, HEADS, CHANNELS);
-            Placed lse = Placed.lse(arena, Layout.BATCHED, new int[] {9, 9}, HEADS);
+            Placed o = Placed.output(
+                    backend.engine(), arena, Layout.BATCHED, DType.F32, new int[] {9, 9}, HEADS, CHANNELS);
+            Placed lse = Placed.lse(backend.engine(), arena, Layout.BATCHED, new int[] {9, 9}, HEADS);
             Tensor a = call.o.tensor();
             Tensor b = call.lse.tensor();
             backend.engine().mergeStates(a, b, a, b, o.tensor(), lse.tensor());
@@ -91,17 +94,23 @@ class MergeStatesTest {
             values[i] = i - 30;
         }
         float inf = Float.NEGATIVE_INFINITY;
-        Tensor o = Tensor.ofFloats(arena, DType.F16, values, 1, HEADS, CHANNELS);
-        Tensor nan = Tensor.allocate(arena, DType.F16, 1, HEADS, CHANNELS).fill(Double.NaN);
-        Tensor lse = Tensor.ofFloats(arena, DType.F32, new float[] {1, -2, 300, inf}, 1, HEADS);
-        Tensor none = Tensor.allocate(arena, DType.F32, 1, HEADS).fill(inf);
-        Tensor mergedO = Tensor.allocate(arena, DType.F16, 1, HEADS, CHANNELS).fill(7);
-        Tensor mergedLse = Tensor.allocate(arena, DType.F32, 1, HEADS).fill(7);
+        Tensor o = Reach.floats(backend.engine(), arena, DType.F16, values, 1, HEADS, CHANNELS);
+        Tensor nan = backend.engine()
+                .allocatePinned(arena, DType.F16, 1, HEADS, CHANNELS)
+                .fill(Double.NaN);
+        Tensor lse = Reach.floats(backend.engine(), arena, DType.F32, new float[] {1, -2, 300, inf}, 1, HEADS);
+        Tensor none =
+                backend.engine().allocatePinned(arena, DType.F32, 1, HEADS).fill(inf);
+        Tensor mergedO = backend.engine()
+                .allocatePinned(arena, DType.F16, 1, HEADS, CHANNELS)
+                .fill(7);
+        Tensor mergedLse =
+                backend.engine().allocatePinned(arena, DType.F32, 1, HEADS).fill(7);
         for (int turn = 0; turn < 2; turn++) {
             if (turn == 0) {
-                backend.engine().mergeStates(o, lse, nan, none, mergedO, mergedLse);
+                merge(backend, o, lse, nan, none, mergedO, mergedLse);
             } else {
-                backend.engine().mergeStates(nan, none, o, lse, mergedO, mergedLse);
+                merge(backend, nan, none, o, lse, mergedO, mergedLse);
             }
             assertThat(mergedLse.toFloats()).isEqualTo(lse.toFloats());
             float[] expected = values.clone();
@@ -113,21 +122,34 @@ class MergeStatesTest {
     @ParameterizedTest
     @MethodSource("backends")
     void refusesShapesThatDisagreeAndOverlap(Backend backend) {
-        Engine engine = backend.engine();
-        Tensor o = Tensor.allocate(arena, DType.F32, 3, HEADS, CHANNELS);
-        Tensor lse = Tensor.allocate(arena, DType.F32, 3, HEADS);
-        Tensor out = Tensor.allocate(arena, DType.F32, 3, HEADS, CHANNELS).fill(7);
-        Tensor outLse = Tensor.allocate(arena, DType.F32, 3, HEADS).fill(7);
-        Tensor shorter = Tensor.allocate(arena, DType.F32, 2, HEADS, CHANNELS);
-        Tensor half = Tensor.allocate(arena, DType.F16, 3, HEADS, CHANNELS);
-        Tensor halfLse = Tensor.allocate(arena, DType.F16, 3, HEADS);
-        assertRefused(() -> engine.mergeStates(o, lse, shorter, lse, out, outLse), "oB", "2", "3");
-        assertRefused(() -> engine.mergeStates(o, lse, half, lse, out, outLse), "oB", "F16", "F32");
-        assertRefused(() -> engine.mergeStates(o, halfLse, o, lse, out, outLse), "lseA", "F16", "F32");
-        assertRefused(() -> engine.mergeStates(o, lse, o, lse, o, outLse), "memory");
-        assertRefused(() -> engine.mergeStates(o, lse, o, lse, out, lse), "memory");
+        Tensor o = backend.engine().allocatePinned(arena, DType.F32, 3, HEADS, CHANNELS);
+        Tensor lse = backend.engine().allocatePinned(arena, DType.F32, 3, HEADS);
+        Tensor out = backend.engine()
+                .allocatePinned(arena, DType.F32, 3, HEADS, CHANNELS)
+                .fill(7);
+        Tensor outLse =
+                backend.engine().allocatePinned(arena, DType.F32, 3, HEADS).fill(7);
+        Tensor shorter = backend.engine().allocatePinned(arena, DType.F32, 2, HEADS, CHANNELS);
+        Tensor half = backend.engine().allocatePinned(arena, DType.F16, 3, HEADS, CHANNELS);
+        Tensor halfLse = backend.engine().allocatePinned(arena, DType.F16, 3, HEADS);
+        assertRefused(() -> merge(backend, o, lse, shorter, lse, out, outLse), "oB", "2", "3");
+        assertRefused(() -> merge(backend, o, lse, half, lse, out, outLse), "oB", "F16", "F32");
+        assertRefused(() -> merge(backend, o, halfLse, o, lse, out, outLse), "lseA", "F16", "F32");
+        assertRefused(() -> merge(backend, o, lse, o, lse, o, outLse), "memory");
+        assertRefused(() -> merge(backend, o, lse, o, lse, out, lse), "memory");
         assertThat(out.toFloats()).containsOnly(7);
         assertThat(outLse.toFloats()).containsOnly(7);
+    }
+
+    private static void merge(Backend backend, Tensor oA, Tensor lseA, Tensor oB, Tensor lseB, Tensor o, Tensor lse) {
+        Engine engine = backend.engine();
+        engine.mergeStates(
+                Reach.of(engine, oA),
+                Reach.of(engine, lseA),
+                Reach.of(engine, oB),
+                Reach.of(engine, lseB),
+                Reach.of(engine, o),
+                Reach.of(engine, lse));
     }
 
     private static void assertRefused(ThrowingCallable call, String... parts) {

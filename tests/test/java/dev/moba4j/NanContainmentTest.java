@@ -10,11 +10,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Specification section 3: what is not a number reaches the rows that read it and no other. */
+@Tag("cuda")
 class NanContainmentTest {
     private static final int BLOCK = 8;
     private static final int BAD_TOKEN = 37;
@@ -120,7 +122,7 @@ class NanContainmentTest {
         if (rows == null) {
             return Call.attended(backend, problem);
         }
-        Call call = new Call(problem, Layout.PACKED);
+        Call call = new Call(backend.engine(), problem, Layout.PACKED);
         int width = problem.selectionWidth();
         try (AttentionPlan plan = backend.engine().plan(Call.spec(problem, width))) {
             plan.attendSelected(

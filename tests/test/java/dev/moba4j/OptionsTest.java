@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Defaults of options and specs, and the sentences about values they cannot have. */
+@Tag("cuda")
 class OptionsTest {
     private static final AttentionOptions MOBA = AttentionOptions.moba(64, 3);
 
@@ -88,13 +91,27 @@ class OptionsTest {
                         () -> EngineOptions.defaults().withBackend("cuda9"),
                         "backend",
                         "cuda9",
-                        "native, vector, scalar"),
+                        "native, cuda, vector, scalar"),
                 new Row(
                         "instruction set unknown",
                         () -> EngineOptions.defaults().withCpuTarget("sse"),
                         "cpuTarget",
                         "sse",
                         "avx2"),
+                new Row(
+                        "device negative",
+                        () -> EngineOptions.defaults().withDeviceOrdinal(-1),
+                        "deviceOrdinal",
+                        "-1",
+                        "at least 0"),
+                new Row(
+                        "device of a backend that has none",
+                        () -> Engine.open(EngineOptions.defaults().withDeviceOrdinal(1)),
+                        "deviceOrdinal",
+                        "1",
+                        "cuda alone"),
+                new Row("device, ordinal negative", () -> Device.cuda(-1), "ordinal", "-1", "at least 0"),
+                new Row("device, second CPU", () -> new Device(Device.Type.CPU, 1), "ordinal", "1", "0 for the CPU"),
                 new Row("threads negative", () -> EngineOptions.defaults().withThreads(-1), "threads", "-1"));
     }
 
@@ -112,7 +129,7 @@ class OptionsTest {
                 .isEqualTo(new AttentionOptions(false, 512, 3, true, Routing.PER_HEAD, 0, 1, OptionalDouble.empty()));
         assertThat(AttentionOptions.fullAttention().full()).isTrue();
         assertThat(AttentionOptions.fullAttention().causal()).isTrue();
-        assertThat(EngineOptions.defaults()).isEqualTo(new EngineOptions("auto", 0, "auto"));
+        assertThat(EngineOptions.defaults()).isEqualTo(new EngineOptions("auto", 0, "auto", 0));
     }
 
     @Test
@@ -147,8 +164,8 @@ class OptionsTest {
         PlanSpec spec = spec(DType.F32, 64, 64, 1024, 1024, most, most, 1, 0);
         try (AttentionPlan plan = backend.engine().plan(spec);
                 Arena arena = Arena.ofShared()) {
-            Tensor tensor = Tensor.allocate(arena, DType.F32, 1, 64, 1024);
-            Tensor o = Tensor.allocate(arena, DType.F32, 1, 64, 1024);
+            Tensor tensor = backend.engine().allocate(arena, DType.F32, 1, 64, 1024);
+            Tensor o = backend.engine().allocate(arena, DType.F32, 1, 64, 1024);
             assertThatThrownBy(() -> plan.attend(AttentionInputs.of(tensor, tensor, tensor), AttentionOutputs.of(o)))
                     .isInstanceOf(MobaOutOfMemoryException.class)
                     .satisfies(e -> Sentences.assertSentence(e, Long.toString(plan.workspaceBytes())));
@@ -156,7 +173,8 @@ class OptionsTest {
     }
 
     static Stream<Backend> backends() {
-        return Stream.of(Backend.NATIVE).filter(backend -> Backend.nativeExpected());
+        return Backend.all().stream()
+                .filter(backend -> Set.of(Backend.NATIVE, Backend.CUDA).contains(backend));
     }
 
     private static void full(long blockSize, long topK) {

@@ -31,7 +31,15 @@ final class Placed {
     private final long[] strides;
     private byte[] snapshot;
 
-    private Placed(Arena arena, Layout layout, DType dtype, int[] lengths, int heads, int channels, boolean flat) {
+    private Placed(
+            Engine engine,
+            Arena arena,
+            Layout layout,
+            DType dtype,
+            int[] lengths,
+            int heads,
+            int channels,
+            boolean flat) {
         this.dtype = dtype;
         this.sequences = layout.batched() ? lengths.length : 1;
         this.tokens = layout.batched() ? lengths[0] : Arrays.stream(lengths).sum();
@@ -41,44 +49,55 @@ final class Placed {
         this.first = GUARD / dtype.byteSize() + layout.lead();
         long span = sequences * tokens == 0 ? 0 : last() + 1;
         long bytes = (first + span) * dtype.byteSize() + GUARD;
-        buffer = arena.allocate(bytes, 64);
+        buffer = Reach.memory(engine, arena, bytes);
         buffer.fill(dtype == DType.I32 ? INT_POISON : POISON);
         MemorySegment view = buffer.asSlice(first * dtype.byteSize(), span * dtype.byteSize());
-        tensor = Tensor.wrap(
+        Tensor host = Tensor.wrap(
                 view,
                 dtype,
                 axes(layout, sequences, tokens, heads, channels, flat),
                 axes(layout, strides[0], strides[1], strides[2], 1, flat));
+        tensor = Reach.of(engine, host);
         snapshot();
     }
 
     /** A tensor of {@code values}, given in packed order {@code [T, heads, channels]}. */
     static Placed input(
-            Arena arena, Layout layout, DType dtype, int[] lengths, int heads, int channels, float[] values) {
-        Placed placed = new Placed(arena, layout, dtype, lengths, heads, channels, false);
+            Engine engine,
+            Arena arena,
+            Layout layout,
+            DType dtype,
+            int[] lengths,
+            int heads,
+            int channels,
+            float[] values) {
+        Placed placed = new Placed(engine, arena, layout, dtype, lengths, heads, channels, false);
         placed.forEach((index, offset) -> placed.put(offset, values[index]));
         placed.snapshot();
         return placed;
     }
 
     /** A selection of {@code values}, given in packed order {@code [T, heads, channels]}. */
-    static Placed selection(Arena arena, Layout layout, int[] lengths, int heads, int width, int[] values) {
-        Placed placed = new Placed(arena, layout, DType.I32, lengths, heads, width, false);
+    static Placed selection(
+            Engine engine, Arena arena, Layout layout, int[] lengths, int heads, int width, int[] values) {
+        Placed placed = new Placed(engine, arena, layout, DType.I32, lengths, heads, width, false);
         placed.forEach((index, offset) -> placed.buffer.set(JAVA_INT, offset, values[index]));
         placed.snapshot();
         return placed;
     }
 
     /** A poisoned output {@code [T, heads, channels]}. */
-    static Placed output(Arena arena, Layout layout, DType dtype, int[] lengths, int heads, int channels) {
-        return new Placed(arena, layout, dtype, lengths, heads, channels, false);
+    static Placed output(
+            Engine engine, Arena arena, Layout layout, DType dtype, int[] lengths, int heads, int channels) {
+        return new Placed(engine, arena, layout, dtype, lengths, heads, channels, false);
     }
 
     /** A poisoned output {@code [T, heads]} of fp32. */
-    static Placed lse(Arena arena, Layout layout, int[] lengths, int heads) {
-        return new Placed(arena, layout, DType.F32, lengths, heads, 1, true);
+    static Placed lse(Engine engine, Arena arena, Layout layout, int[] lengths, int heads) {
+        return new Placed(engine, arena, layout, DType.F32, lengths, heads, 1, true);
     }
 
+    /** What runs are given. */
     Tensor tensor() {
         return tensor;
     }

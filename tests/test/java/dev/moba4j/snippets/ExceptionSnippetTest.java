@@ -52,7 +52,7 @@ class ExceptionSnippetTest extends SnippetTensors {
     private static Engine openWithFallback() {
         // @start region="unavailable"
         try {
-            return Engine.open(new EngineOptions("scalar", 1, "avx512"));
+            return Engine.open(new EngineOptions("scalar", 1, "avx512", 0));
         } catch (BackendUnavailableException e) { // scalar: cpuTarget is avx512, expected auto ...
             return Engine.open();
         }
