@@ -165,6 +165,16 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
+     * How much memory the CUDA device has, and has left.
+     *
+     * @return bytes, as the device counts them now
+     * @throws IllegalArgumentException if the engine has no CUDA device
+     */
+    public DeviceMemory deviceMemory() {
+        return onDevice(DeviceEngine::memory);
+    }
+
+    /**
      * Copies a tensor between memory of the processor and of {@link #device}, or within either.
      *
      * @param source contiguous

@@ -183,8 +183,40 @@ class BadInputTest {
     }
 
     static Stream<Arguments> selectionRows() {
-        return onEveryBackend(Stream.of(
+        Stream<Arguments> elements = backends()
+                .filter(backend -> !backend.equals(Backend.CUDA))
+                .flatMap(backend -> selectionElements().stream().map(row -> arguments(backend, row)));
+        return Stream.concat(onEveryBackend(selectionShapes()), elements);
+    }
+
+    static Stream<Row> selectionElementsOnADevice() {
+        return Backend.cudaAlone() ? selectionElements().stream() : Stream.empty();
+    }
+
+    private static Stream<Row> selectionShapes() {
+        return Stream.of(
                 new Row("null", f -> f.selected = null, "selected is null", "expected"),
+                new Row("wider than the plan", f -> f.maxSelected = 2, "selected.dim(2)", "3", "2"),
+                new Row("no plan for selections", f -> f.maxSelected = 0, "selected.dim(2)", "3", "0"),
+                new Row("width 0", f -> f.selected = f.selected.slice(2, 0, 0), "selected.dim(2)", "0", "1 to 3"),
+                new Row("I64", f -> f.selected = f.tensor(DType.I64, TOKENS_Q, HEADS, TOP_K), "selected", "I64", "I32"),
+                new Row("F32", f -> f.selected = f.tensor(DType.F32, TOKENS_Q, HEADS, TOP_K), "selected", "F32", "I32"),
+                new Row("rank", f -> f.selected = f.selected.select(1, 0), "selected.rank()", "2", "3"),
+                new Row("heads", f -> f.selected = f.selected.slice(1, 0, 2), "selected.dim(1)", "2", "4"),
+                new Row("tokens", f -> f.selected = f.selected.slice(0, 0, 3), "selected.dim(0)", "3", "20"),
+                new Row("full attention", f -> f.options = AttentionOptions.fullAttention(), "full", "true", "false"),
+                new Row(
+                        "output over the selection",
+                        f -> f.lse = Tensor.wrap(f.selected.segment(), DType.F32, TOKENS_Q, HEADS),
+                        "lse",
+                        "memory",
+                        "selected"),
+                new Row("v null", f -> f.v = null, "v is null", "expected"));
+    }
+
+    /** What is wrong stands in the elements, each time in one row of them. */
+    private static List<Row> selectionElements() {
+        return List.of(
                 new Row("descending", f -> write(f.selected, 19, 3, 2, 1, -1), "selected[19, 3, 1]", "1", "above 2"),
                 new Row("duplicate", f -> write(f.selected, 19, 0, 0, 1, 1), "selected[19, 0, 2]", "1", "above 1"),
                 new Row(
@@ -207,23 +239,7 @@ class BadInputTest {
                 new Row("-1 in the middle", f -> write(f.selected, 19, 2, 0, -1, 2), "selected[19, 2, 2]", "2", "-1"),
                 new Row("-1 first", f -> write(f.selected, 19, 2, -1, 0, 1), "selected[19, 2, 1]", "0", "-1"),
                 new Row("below -1", f -> write(f.selected, 19, 2, 0, -2, -1), "selected[19, 2, 1]", "-2", "-1"),
-                new Row("smallest index", f -> write(f.selected, 19, 2, Integer.MIN_VALUE, -1, -1), "-2147483648"),
-                new Row("wider than the plan", f -> f.maxSelected = 2, "selected.dim(2)", "3", "2"),
-                new Row("no plan for selections", f -> f.maxSelected = 0, "selected.dim(2)", "3", "0"),
-                new Row("width 0", f -> f.selected = f.selected.slice(2, 0, 0), "selected.dim(2)", "0", "1 to 3"),
-                new Row("I64", f -> f.selected = f.tensor(DType.I64, TOKENS_Q, HEADS, TOP_K), "selected", "I64", "I32"),
-                new Row("F32", f -> f.selected = f.tensor(DType.F32, TOKENS_Q, HEADS, TOP_K), "selected", "F32", "I32"),
-                new Row("rank", f -> f.selected = f.selected.select(1, 0), "selected.rank()", "2", "3"),
-                new Row("heads", f -> f.selected = f.selected.slice(1, 0, 2), "selected.dim(1)", "2", "4"),
-                new Row("tokens", f -> f.selected = f.selected.slice(0, 0, 3), "selected.dim(0)", "3", "20"),
-                new Row("full attention", f -> f.options = AttentionOptions.fullAttention(), "full", "true", "false"),
-                new Row(
-                        "output over the selection",
-                        f -> f.lse = Tensor.wrap(f.selected.segment(), DType.F32, TOKENS_Q, HEADS),
-                        "lse",
-                        "memory",
-                        "selected"),
-                new Row("v null", f -> f.v = null, "v is null", "expected")));
+                new Row("smallest index", f -> write(f.selected, 19, 2, Integer.MIN_VALUE, -1, -1), "-2147483648"));
     }
 
     private static List<Row> missingTensors() {
@@ -548,6 +564,27 @@ class BadInputTest {
                 row,
                 new Fixture(backend).selectFirstBlock(),
                 (plan, f) -> plan.attendSelected(f.inputs(), f.selected(), f.outputsButSelected()));
+    }
+
+    /** There the processor does not look at elements. */
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("selectionElementsOnADevice")
+    void deviceGivesNanToTheRowThatBreaksTheRules(Row row) {
+        try (Fixture f = new Fixture(Backend.CUDA).selectFirstBlock()) {
+            row.change.accept(f);
+            try (AttentionPlan plan = f.plan()) {
+                plan.attendSelected(f.inputs(), f.selected(), f.outputsButSelected());
+            }
+            int rows = 0;
+            for (int i = 0; i < TOKENS_Q * HEADS; i++) {
+                boolean nan = Float.isNaN(f.lse.getFloat(i / HEADS, i % HEADS));
+                rows += nan ? 1 : 0;
+                for (int channel = 0; channel < DIM_V; channel++) {
+                    assertThat(f.o.getFloat(i / HEADS, i % HEADS, channel)).isEqualTo(Float.valueOf(nan ? Float.NaN : 1));
+                }
+            }
+            assertThat(rows).isEqualTo(1);
+        }
     }
 
     @ParameterizedTest(name = "{0}: {1}")

@@ -88,6 +88,13 @@ final class Call implements AutoCloseable {
         return inputs;
     }
 
+    /** Puts the values of another problem of the same shape into q, k and v. */
+    void write(Problem other) {
+        q.write(other.q());
+        k.write(other.k());
+        v.write(other.v());
+    }
+
     /** Every output the options allow. */
     AttentionOutputs outputs() {
         return selected == null

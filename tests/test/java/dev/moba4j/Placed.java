@@ -72,9 +72,14 @@ final class Placed {
             int channels,
             float[] values) {
         Placed placed = new Placed(engine, arena, layout, dtype, lengths, heads, channels, false);
-        placed.forEach((index, offset) -> placed.put(offset, values[index]));
-        placed.snapshot();
+        placed.write(values);
         return placed;
+    }
+
+    /** Puts in values, given in packed order. */
+    void write(float[] values) {
+        forEach((index, offset) -> put(offset, values[index]));
+        snapshot();
     }
 
     /** A selection of {@code values}, given in packed order {@code [T, heads, channels]}. */

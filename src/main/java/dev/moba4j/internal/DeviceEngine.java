@@ -1,5 +1,6 @@
 package dev.moba4j.internal;
 
+import dev.moba4j.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -13,6 +14,9 @@ public interface DeviceEngine extends BackendEngine {
 
     /** Page-locked memory of the processor, not cleared; closing the arena waits for work that uses it and frees it. */
     MemorySegment allocatePinned(Arena arena, long bytes);
+
+    /** How much memory the device has. */
+    DeviceMemory memory();
 
     /** Enqueues a copy. */
     void copy(MemorySegment target, MemorySegment source, long bytes, MemorySegment stream);

@@ -1,6 +1,7 @@
 package dev.moba4j.internal.ffm;
 
 import dev.moba4j.Device;
+import dev.moba4j.DeviceMemory;
 import dev.moba4j.MobaOutOfMemoryException;
 import dev.moba4j.OutOfDeviceMemoryException;
 import dev.moba4j.bindings.MobaLibrary;
@@ -88,12 +89,25 @@ final class CudaEngine extends NativeEngine implements DeviceEngine {
         try {
             return created(result -> MobaLibrary.moba_memory_allocate(handle(), memory, bytes, result));
         } catch (MobaOutOfMemoryException e) {
-            throw memory == MobaLibrary.MOBA_MEMORY_DEVICE() ? new OutOfDeviceMemoryException(e.getMessage(), e) : e;
+            String message = e.getMessage() + "; asked for " + bytes + " bytes";
+            throw memory == MobaLibrary.MOBA_MEMORY_DEVICE()
+                    ? new OutOfDeviceMemoryException(message, e)
+                    : new MobaOutOfMemoryException(message, e);
         }
     }
 
     private void free(int memory, MemorySegment address) {
         released(MobaLibrary.moba_memory_free(handle(), memory, address));
+    }
+
+    @Override
+    public DeviceMemory memory() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment free = arena.allocate(ValueLayout.JAVA_LONG);
+            MemorySegment total = arena.allocate(ValueLayout.JAVA_LONG);
+            NativeStatus.check(MobaLibrary.moba_memory_info(handle(), free, total));
+            return new DeviceMemory(free.get(ValueLayout.JAVA_LONG, 0), total.get(ValueLayout.JAVA_LONG, 0));
+        }
     }
 
     @Override
