@@ -23,12 +23,16 @@ bool HasDriver() {
 
 bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
   if (!HasDriver()) {
-    std::snprintf(text, size, "there is no NVIDIA driver: libcuda.so.1 was not found");
+    std::snprintf(text, size,
+                  "there is no NVIDIA driver: libcuda.so.1 was not found; install it, or start the "
+                  "container with its GPU");
     return false;
   }
   int count = 0;
-  if (const Status status = FromRuntime(cudaGetDeviceCount(&count)); !status.ok()) {
-    std::snprintf(text, size, "no CUDA device can be used: %s", status.text);
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (const Status status = FromRuntime(error); !status.ok()) {
+    std::snprintf(text, size, "no CUDA device can be used: %s%s", status.text,
+                  error == cudaErrorInsufficientDriver ? "; install a newer driver" : "");
     return false;
   }
   if (ordinal < 0 || ordinal >= count) {

@@ -580,7 +580,8 @@ class BadInputTest {
                 boolean nan = Float.isNaN(f.lse.getFloat(i / HEADS, i % HEADS));
                 rows += nan ? 1 : 0;
                 for (int channel = 0; channel < DIM_V; channel++) {
-                    assertThat(f.o.getFloat(i / HEADS, i % HEADS, channel)).isEqualTo(Float.valueOf(nan ? Float.NaN : 1));
+                    assertThat(f.o.getFloat(i / HEADS, i % HEADS, channel))
+                            .isEqualTo(Float.valueOf(nan ? Float.NaN : 1));
                 }
             }
             assertThat(rows).isEqualTo(1);

@@ -108,9 +108,11 @@ class ConsumerTest {
 
     @ParameterizedTest
     @EnumSource
-    void nativeJarsOfTwoPlatformsGoTogether(On place) throws Exception {
+    void nativeJarsGoTogether(On place) throws Exception {
         List<Path> natives = InstalledArtifacts.nativeJars();
-        assumeThat(natives).as("native jars of both platforms are built").hasSize(2);
+        assumeThat(natives)
+                .as("native jars of other platforms, or with CUDA, are built")
+                .hasSizeGreaterThan(1);
         List<Path> jars = jars(jar -> !jar.endsWith(NATIVE_JAR));
         jars.addAll(natives);
         assertThat(consumer(place.java(jars), "native")).contains("native: 3.0");

@@ -16,10 +16,10 @@ final class InstalledArtifacts {
 
     private InstalledArtifacts() {}
 
-    /** The native jars that have been built, one per platform. */
+    /** The native jars that have been built, one per platform, and one with the CUDA library. */
     static List<Path> nativeJars() throws IOException {
         try (Stream<Path> files = Files.list(ROOT.resolve("native/target"))) {
-            return files.filter(file -> file.getFileName().toString().matches(nativeJar("\\w+-\\w+")))
+            return files.filter(file -> file.getFileName().toString().matches(nativeJar("\\w+-\\w+(-\\w+)?")))
                     .toList();
         }
     }

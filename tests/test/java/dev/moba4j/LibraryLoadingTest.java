@@ -35,6 +35,9 @@ class LibraryLoadingTest {
             } catch (BackendUnavailableException e) {
                 System.out.println("unavailable: " + e.getMessage());
             }
+            Engine.backends().stream()
+                    .filter(backend -> backend.name().equals("cuda"))
+                    .forEach(cuda -> System.out.println("cuda: " + cuda.available() + ", " + cuda.detail()));
         }
     }
 
@@ -69,6 +72,32 @@ class LibraryLoadingTest {
         for (Path path : List.of(library, folder)) {
             assertThat(probe(List.of("-Dmoba4j.library.path=" + path))).contains("auto: native", "native: cpu/");
         }
+    }
+
+    @Test
+    void cudaLibraryOfItsJarComesToLieBesideTheOther() throws Exception {
+        String without = probe(List.of());
+        assertThat(without)
+                .contains("cuda: false")
+                .containsPattern(
+                        "cuda: .*the dependency dev.moba4j:moba4j-native:[^:]+:linux-x86_64-cuda13 is missing");
+        Path jar = Files.createDirectories(directory.resolve("jar/dev/moba4j/native/linux-x86_64-cuda13"));
+        Files.copy(libraries().getFirst(), jar.resolve("libmoba.so"));
+        Path emulation = Path.of(System.getProperty("moba4j.emulation"));
+        Files.copy(emulation, jar.resolve("libmoba_cuda.so"));
+        String classPath = System.getProperty("java.class.path") + ":" + directory.resolve("jar");
+        for (int start = 0; start < 2; start++) {
+            assertThat(fork(classPath, List.of())).contains("auto: native", "cuda: true, emulation");
+        }
+        List<Path> extracted = libraries().stream()
+                .filter(file -> file.endsWith("libmoba_cuda.so"))
+                .toList();
+        assertThat(extracted).hasSize(1);
+        Path cuda = extracted.getFirst();
+        assertThat(cuda).hasSameBinaryContentAs(emulation);
+        assertThat(cuda.resolveSibling("libmoba.so")).exists();
+        Files.write(cuda, new byte[] {1, 2, 3});
+        assertThat(fork(classPath, List.of())).as("damaged").contains("cuda: true, emulation");
     }
 
     @Test

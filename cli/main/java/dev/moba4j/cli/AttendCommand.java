@@ -71,8 +71,9 @@ final class AttendCommand implements Callable<Integer> {
                     Engine engine = engines.open();
                     AttentionPlan plan = engine.plan(Attention.spec(inputs, given, options));
                     SafetensorsWriter writer = SafetensorsWriter.create(output);
+                    Placement placement = new Placement(engine);
                     Arena scratch = Arena.ofShared()) {
-                Attention attention = new Attention(plan, inputs, given, writer, selectionOut);
+                Attention attention = new Attention(plan, placement, inputs, given, writer, selectionOut);
                 RunTimes times = routesBeside
                         ? attention.runBesideRouting(repetitions, progress, scratch)
                         : attention.run(repetitions, progress);

@@ -12,13 +12,16 @@ import dev.moba4j.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** One attention operation, from mapped inputs straight into the mapped output file. */
+/** One attention operation, from mapped inputs straight into the mapped output file, or by way of a device. */
 final class Attention {
     private final AttentionPlan plan;
+    private final Placement placement;
     private final AttentionInputs inputs;
     private final @Nullable Tensor given;
+    private final @Nullable Tensor placedGiven;
     private final AttentionOutputs outputs;
     private @Nullable Tensor routed;
 
@@ -26,19 +29,24 @@ final class Attention {
      * Declares the output file's tensors; its commit is the caller's.
      *
      * @param plan made from {@link #spec}
+     * @param placement where the plan's engine works
+     * @param ofFile the file's q, k, v and sequences
      * @param given the selection to read instead of a routed one; null to route, or for full attention
      * @param selectionOut whether the file also gets the selection
      */
     Attention(
             AttentionPlan plan,
-            AttentionInputs inputs,
+            Placement placement,
+            AttentionInputs ofFile,
             @Nullable Tensor given,
             SafetensorsWriter writer,
             boolean selectionOut)
             throws IOException {
         this.plan = plan;
-        this.inputs = inputs;
+        this.placement = placement;
+        this.inputs = placement.inputs(ofFile);
         this.given = given;
+        this.placedGiven = given == null ? null : placement.input(given);
         Tensor q = inputs.q();
         writer.declare("o", q.dtype(), q.dim(0), q.dim(1), plan.spec().headDimV());
         writer.declare("lse", DType.F32, q.dim(0), q.dim(1));
@@ -49,7 +57,10 @@ final class Attention {
         if (selected != null && given != null) {
             selected.segment().copyFrom(given.segment());
         }
-        outputs = AttentionOutputs.of(writer.tensor("o"), writer.tensor("lse"), given == null ? selected : null);
+        outputs = AttentionOutputs.of(
+                placement.output(writer.tensor("o")),
+                placement.output(writer.tensor("lse")),
+                given != null || selected == null ? null : placement.output(selected));
     }
 
     /** The plan that an operation needs. */
@@ -60,7 +71,7 @@ final class Attention {
 
     /** Runs and times, without anything beside. */
     RunTimes run(int repetitions, Progress progress) {
-        return RunTimes.measure(repetitions, progress, this::attend, null);
+        return measure(repetitions, progress, null);
     }
 
     /**
@@ -69,16 +80,22 @@ final class Attention {
      * @param scratch memory for that routing's result
      */
     RunTimes runBesideRouting(int repetitions, Progress progress, Arena scratch) {
-        Tensor selected = Tensor.allocate(scratch, DType.I32, selectionShape());
-        routed = selected;
-        return RunTimes.measure(repetitions, progress, this::attend, control -> plan.route(inputs, selected, control));
+        routed = Tensor.allocate(scratch, DType.I32, selectionShape());
+        Tensor selected = placement.output(routed);
+        return measure(repetitions, progress, control -> plan.route(inputs, selected, control));
+    }
+
+    private RunTimes measure(int repetitions, Progress progress, @Nullable Consumer<RunControl> beside) {
+        RunTimes times = RunTimes.measure(repetitions, progress, this::attend, beside);
+        placement.finish();
+        return times;
     }
 
     private void attend(RunControl control) {
-        if (given == null) {
+        if (placedGiven == null) {
             plan.attend(inputs, outputs, control);
         } else {
-            plan.attendSelected(inputs, given, outputs, control);
+            plan.attendSelected(inputs, placedGiven, outputs, control);
         }
     }
 

@@ -19,8 +19,6 @@ import picocli.CommandLine.Option;
         versionProvider = ProgramVersion.class,
         description = "Backends found or why not, CPU features, GPU, library and ABI versions.")
 final class InfoCommand implements Callable<Integer> {
-    private static final String NO_GPU = "not used: this version has no CUDA backend";
-
     @Option(names = "--json", description = "Write JSON.")
     private boolean json;
 
@@ -39,7 +37,8 @@ final class InfoCommand implements Callable<Integer> {
         line(text, "Java", Machine.java());
         line(text, "processor", Machine.processor() + ", " + Machine.processors() + " usable");
         line(text, "CPU features", String.join(" ", Machine.features()));
-        line(text, "GPU", NO_GPU);
+        BackendStatus cuda = cuda(backends);
+        line(text, "GPU", (cuda.available() ? "for --backend cuda: " : "not used: ") + cuda.detail());
         line(
                 text,
                 "auto",
@@ -49,6 +48,13 @@ final class InfoCommand implements Callable<Integer> {
             line(text, backend.name(), (backend.available() ? "works: " : "does not work: ") + backend.detail());
         }
         return text.toString();
+    }
+
+    private static BackendStatus cuda(List<BackendStatus> backends) {
+        return backends.stream()
+                .filter(backend -> backend.name().equals("cuda"))
+                .findFirst()
+                .orElseThrow();
     }
 
     private static void line(StringBuilder text, String subject, String what) {
@@ -69,7 +75,8 @@ final class InfoCommand implements Callable<Integer> {
                 json.writeString(feature);
             }
             json.writeEndArray();
-            json.writeNullField("gpu");
+            BackendStatus cuda = cuda(backends);
+            json.writeStringField("gpu", cuda.available() ? cuda.detail() : null);
             json.writeObjectFieldStart("auto");
             json.writeStringField("backend", engine.backend());
             json.writeStringField("target", engine.target());

@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
         name = "moba",
         mixinStandardHelpOptions = true,
         versionProvider = ProgramVersion.class,
-        description = "Mixture of Block Attention (arXiv 2502.13189) on the CPU.",
+        description = "Mixture of Block Attention (arXiv 2502.13189) on the CPU, or on a CUDA device.",
         subcommands = {
             DemoCommand.class,
             AttendCommand.class,

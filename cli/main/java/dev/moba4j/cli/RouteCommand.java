@@ -67,11 +67,15 @@ final class RouteCommand implements Callable<Integer> {
             PlanSpec spec = PlanSpec.forTensors(inputs.q(), inputs.k(), null, Sequences.cuSeqlens(inputs), options);
             try (Engine engine = engines.open();
                     AttentionPlan plan = engine.plan(spec);
-                    SafetensorsWriter writer = SafetensorsWriter.create(output)) {
-                writer.declare("selected", DType.I32, spec.maxTokensQ(), spec.heads(), plan.selectionWidth(inputs));
+                    SafetensorsWriter writer = SafetensorsWriter.create(output);
+                    Placement placement = new Placement(engine)) {
+                AttentionInputs placed = placement.inputs(inputs);
+                writer.declare("selected", DType.I32, spec.maxTokensQ(), spec.heads(), plan.selectionWidth(placed));
                 Tensor selected = writer.tensor("selected");
-                RunTimes times =
-                        RunTimes.measure(repetitions, progress, control -> plan.route(inputs, selected, control), null);
+                Tensor placedSelected = placement.output(selected);
+                RunTimes times = RunTimes.measure(
+                        repetitions, progress, control -> plan.route(placed, placedSelected, control), null);
+                placement.finish();
                 if (picture != null) {
                     draw(picture, selected, inputs, options.blockSize());
                 }

@@ -93,6 +93,31 @@ class AttendCommandTest {
     }
 
     @Test
+    void deviceThatIsNotThereIsSaidInOneLine() {
+        Path input =
+                InputFiles.packed(problem(DType.F32, OPTIONS), DType.I32).write(directory.resolve("X.safetensors"));
+        Path output = directory.resolve("Y.safetensors");
+        Result result = moba(
+                directory,
+                "attend",
+                "--input",
+                input,
+                "--output",
+                output,
+                "--block-size",
+                8,
+                "--top-k",
+                3,
+                "--backend",
+                "cuda",
+                "--device",
+                1023);
+        assertThat(result.status()).as("%s", result).isEqualTo(1);
+        assertThat(result.err()).hasLineCount(1).contains("cuda is unavailable");
+        assertThat(output).doesNotExist();
+    }
+
+    @Test
     void leavesTheSelectionOutUnlessAskedFor() {
         Path input =
                 InputFiles.packed(problem(DType.F32, OPTIONS), DType.I32).write(directory.resolve("X.safetensors"));

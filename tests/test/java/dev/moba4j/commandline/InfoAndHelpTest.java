@@ -45,9 +45,9 @@ class InfoAndHelpTest {
     @ParameterizedTest
     @CsvSource({
         "--help, attend route info demo test",
-        "attend --help, --input --output --block-size --top-k --full --no-causal --backend --threads --softmax-scale"
+        "attend --help, --input --output --block-size --top-k --full --no-causal --backend --device --threads --softmax-scale"
                 + " --selection-out --routing --sink-blocks --local-blocks --repeat --stats --quiet",
-        "route --help, --input --output --block-size --top-k --no-causal --backend --threads --routing --sink-blocks"
+        "route --help, --input --output --block-size --top-k --no-causal --backend --device --threads --routing --sink-blocks"
                 + " --local-blocks --picture --repeat --stats --quiet",
         "info --help, --json",
         "demo --help, demo",

@@ -50,7 +50,7 @@ public final class DemoCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         int length = WholeNumber.within(FEWEST_TOKENS, MOST_TOKENS, "--tokens", tokens);
         makeFolder();
-        try (Engine engine = engines.open();
+        try (Engine engine = engines.openOnProcessor();
                 Arena arena = Arena.ofShared()) {
             Haystack haystack = new Haystack(arena, length);
             System.out.println(DemoReport.setting(haystack, engine.info()));
