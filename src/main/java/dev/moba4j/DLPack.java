@@ -2,10 +2,9 @@ package dev.moba4j;
 
 import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 
+import dev.moba4j.internal.ffm.DLPackDeleter;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
@@ -108,7 +107,7 @@ public final class DLPack {
             try {
                 engine.awaitStreams();
             } finally {
-                delete(deleter, struct);
+                DLPackDeleter.call(deleter, struct);
             }
         });
         return view(tensor, readOnly ? memory.asReadOnly() : memory);
@@ -169,21 +168,6 @@ public final class DLPack {
             case F32, F16 -> 2;
             case BF16 -> 4;
         };
-    }
-
-    private static void delete(MemorySegment deleter, MemorySegment struct) {
-        if (deleter.equals(MemorySegment.NULL)) {
-            return;
-        }
-        try {
-            Linker.nativeLinker()
-                    .downcallHandle(deleter, FunctionDescriptor.ofVoid(POINTER))
-                    .invokeExact(struct);
-        } catch (RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError(e);
-        }
     }
 
     private static long offset(StructLayout layout, String field) {
