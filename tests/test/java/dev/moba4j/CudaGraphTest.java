@@ -115,6 +115,32 @@ class CudaGraphTest {
     }
 
     @Test
+    void runsOfOtherStreamsThatTakePartHaveWorkspacesOfTheirOwn() {
+        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
+                Call call = new Call(engine, problem(1), Layout.PACKED);
+                Call beside = new Call(engine, problem(2), Layout.PACKED);
+                AttentionPlan plan = engine.plan(call.spec());
+                CudaStream side = CudaStream.create(engine);
+                CudaEvent forked = CudaEvent.create(engine);
+                CudaEvent joined = CudaEvent.create(engine)) {
+            long free = engine.deviceMemory().freeBytes();
+            try (CudaGraph graph = CudaGraph.capture(stream, () -> {
+                forked.record(stream);
+                side.waitFor(forked);
+                plan.attend(call.inputs(), call.outputs(), side);
+                plan.attend(beside.inputs(), beside.outputs(), stream);
+                joined.record(side);
+                stream.waitFor(joined);
+            })) {
+                graph.launch(stream);
+                plan.attend(beside.inputs(), beside.outputs(), side);
+                assertThat(free - engine.deviceMemory().freeBytes()).isEqualTo(3 * plan.workspaceBytes());
+            }
+            expected.assertSameBits(call);
+        }
+    }
+
+    @Test
     void launchWithMemoryThatIsGoneIsRefused() {
         Tensor target = engine.allocatePinned(arena, DType.F32, 8);
         Arena brief = Arena.ofShared();
