@@ -49,7 +49,8 @@ struct OnDevice<kFunction> {
 
 Status EnqueueRun(const core::PlanShape& shape, const core::Problem& problem,
                   const core::SequenceSource& sequences, void* workspace, void* stream) {
-  return Run(shape, problem, sequences, workspace, {stream, Workers(), RunsHopperKernels()});
+  return Run(shape, problem, sequences, workspace,
+             {stream, Workers(), RunsHopperKernels(), Multiprocessors()});
 }
 
 Status EnqueueMerge(const core::MergeProblem& problem, void* stream) {

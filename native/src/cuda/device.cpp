@@ -19,6 +19,14 @@ bool HasDriver() {
   return driver != nullptr && dlclose(driver) == 0;
 }
 
+// Of the selected device; 0 if it does not answer.
+int Attribute(cudaDeviceAttr attribute) {
+  int device = 0;
+  int value = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) return 0;
+  return cudaDeviceGetAttribute(&value, attribute, device) == cudaSuccess ? value : 0;
+}
+
 }  // namespace
 
 bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
@@ -55,13 +63,10 @@ Status SelectDevice(int32_t ordinal) { return FromRuntime(cudaSetDevice(ordinal)
 int64_t Workers() { return 132 * kWorkersPerMultiprocessor; }  // Hopper has 132 multiprocessors
 
 bool RunsHopperKernels() {
-  int device = 0;
-  int major = 0;
-  int minor = 0;
-  return cudaGetDevice(&device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
-         cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess &&
-         major == 9 && minor == 0;
+  return Attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
+         Attribute(cudaDevAttrComputeCapabilityMinor) == 0;
 }
+
+int64_t Multiprocessors() { return Attribute(cudaDevAttrMultiProcessorCount); }
 
 }  // namespace moba::cuda

@@ -10,9 +10,10 @@ inline constexpr int64_t kWorkersPerMultiprocessor = 8;
 
 // Where and in how many blocks at once a kernel runs.
 struct Queue {
-  void* stream;         // a cudaStream_t
-  int64_t workers;      // most blocks of a grid; they stride over the indices
-  bool hopper = false;  // the device runs kernels made for compute capability 9.0
+  void* stream;                 // a cudaStream_t
+  int64_t workers;              // most blocks of a grid; they stride over the indices
+  bool hopper = false;          // the device runs kernels made for compute capability 9.0
+  int64_t multiprocessors = 1;  // blocks of kernels that have one on each, and stay
 };
 
 struct [[nodiscard]] Status {

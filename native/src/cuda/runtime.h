@@ -16,6 +16,7 @@ Status SelectDevice(int32_t ordinal);
 int64_t Workers();
 // Whether it runs kernels made for compute capability 9.0.
 bool RunsHopperKernels();
+int64_t Multiprocessors();
 
 Status AllocateMemory(core::MemoryKind kind, int64_t bytes, void** address);
 Status FreeMemory(core::MemoryKind kind, void* address);

@@ -176,7 +176,7 @@ struct ReadsUnfenced {
 
 TEST(EmulatedDevice, ReadingCopiesWithoutAFenceIsNoticed) {
   alignas(16) const char source[16] = {};
-  EXPECT_DEATH((void)LaunchThreads({}, ReadsUnfenced{source}, 1), "did not fence");
+  EXPECT_DEATH((void)LaunchThreads({}, ReadsUnfenced{source}, 1), "nobody fenced");
 }
 
 struct WarpSums {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/carver.h"
+#include "cuda/runtime.h"
 #include "storage.h"
 
 namespace moba_test {
@@ -127,9 +128,10 @@ moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Ca
       core::kWorkspaceAlignment);
   std::memset(call.workspace_memory->data(), options.workspace_fill, call.workspace_memory->size());
   ProblemSource source = {problem, options.batch_axis, given_sequences};
-  return moba::cuda::Run(shape, RunOf(problem, options, call), {&ProblemSource::Next, &source},
-                         call.workspace_memory->data(),
-                         {nullptr, kEmulatedWorkers, moba::cuda::emulated_hopper});
+  return moba::cuda::Run(
+      shape, RunOf(problem, options, call), {&ProblemSource::Next, &source},
+      call.workspace_memory->data(),
+      {nullptr, kEmulatedWorkers, moba::cuda::emulated_hopper, moba::cuda::Multiprocessors()});
 }
 
 Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptions& options,

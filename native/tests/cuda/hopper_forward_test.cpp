@@ -121,6 +121,20 @@ TEST_P(HopperForward, MatchesOracle) {
   ExpectRightAttention(problem, &attended.selection, selected);
 }
 
+// Most of the selection is padding: more slots than there are blocks.
+TEST(HopperSelections, MayBeWiderThanThereAreBlocks) {
+  const OnHopper on_hopper;
+  Problem problem = MakeProblem(MOBA_BF16, 64, {{200, 200}}, BlockSparse(64, 3));
+  problem.heads = 1;
+  Randomize(&problem, 2);
+  const Selection routed = Router(problem).Select();
+  Selection wide = {1, 8, std::vector<int32_t>(200 * 8, -1)};
+  for (int64_t token = 0; token < 200; ++token) {
+    std::copy_n(routed.Row(token, 0), routed.width, wide.Row(token, 0));
+  }
+  ExpectRightAttention(problem, &wide, Emulate(problem, Operation::kAttendSelected, {}, &wide));
+}
+
 INSTANTIATE_TEST_SUITE_P(, HopperForward, testing::ValuesIn(Thinned(Cases())),
                          [](const auto& info) { return info.param.name; });
 

@@ -17,9 +17,19 @@ class Barrier {
   MOBA_THREAD void Init(int arrivals) {
     cutlass::arch::ClusterBarrier::init(&state_, static_cast<uint32_t>(arrivals));
   }
-  MOBA_THREAD void Arrive() { cutlass::arch::ClusterBarrier::arrive(&state_); }
+  MOBA_THREAD void Arrive() {
+    KeepOrder();
+    cutlass::arch::ClusterBarrier::arrive(&state_);
+  }
+  // Arrives when all Copy16 of this thread so far are done. They are not yet fenced
+  // (FenceForAsync).
+  MOBA_THREAD void ArriveWhenCopied() {
+    KeepOrder();
+    cutlass::arch::cpasync_barrier_arrive_noinc(&state_);
+  }
   // Arrives, and announces bytes that copies to this barrier will bring.
   MOBA_THREAD void ArriveExpecting(uint32_t bytes) {
+    KeepOrder();
     cutlass::arch::ClusterTransactionBarrier::arrive_and_expect_tx(&state_, bytes);
   }
   MOBA_THREAD void Wait(uint32_t parity) { cutlass::arch::ClusterBarrier::wait(&state_, parity); }
@@ -33,7 +43,18 @@ class Barrier {
 // Makes initialised barriers visible to asynchronous copies.
 MOBA_THREAD void FenceBarriers() { cutlass::arch::fence_barrier_init(); }
 
-// Makes what this thread wrote to shared memory visible to tensor cores and asynchronous copies.
-MOBA_THREAD void FenceForAsync() { cutlass::arch::fence_view_async_shared(); }
+// Makes what this thread wrote to shared memory, or knows to be copied there (by a barrier that it
+// waited for), visible to tensor cores and the copy engine.
+MOBA_THREAD void FenceForAsync() {
+  KeepOrder();
+  cutlass::arch::fence_view_async_shared();
+  KeepOrder();
+}
+
+// Writes shared memory that tensor cores will read, after FenceForAsync.
+template <class T>
+MOBA_THREAD void StoreForAsync(const T& value, T& target) {
+  target = value;
+}
 
 }  // namespace moba::cuda

@@ -45,12 +45,19 @@ template <class T>
 MOBA_THREAD T Shuffle(T value, int lane) {
   return __shfl_sync(~0u, value, lane);
 }
+template <class T>
+MOBA_THREAD T* Shuffle(T* pointer, int lane) {
+  return reinterpret_cast<T*>(Shuffle(reinterpret_cast<unsigned long long>(pointer), lane));
+}
 MOBA_THREAD uint32_t Ballot(bool value) { return __ballot_sync(~0u, value); }
 // The lanes that hold the same value.
 template <class T>
 MOBA_THREAD uint32_t MatchAny(T value) {
   return __match_any_sync(~0u, value);
 }
+
+// The compiler moves no access to memory over this.
+MOBA_THREAD void KeepOrder() { asm volatile("" ::: "memory"); }
 
 MOBA_THREAD int PopCount(uint32_t bits) { return __popc(bits); }
 

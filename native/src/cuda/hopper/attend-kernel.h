@@ -70,7 +70,7 @@ struct AttendKernel {
   static constexpr int kHeadDim = kHeadDimension;
   using Tile = AttendTile<kHeadDim>;
   using ScoreMma = Mma<Element, Tile::kKeys>;
-  using OutputMma = Mma<Element, kHeadDim>;
+  using OutputMma = Mma<Element, Tile::kOutputChannels>;
   using Output = typename OutputMma::Result;
   static constexpr int kThreads = kAttendThreads;
   static constexpr int64_t kSharedBytes = Tile::kSharedBytes;
@@ -174,6 +174,7 @@ struct AttendKernel {
             FenceForAsync();
             Release(memory.ValuesFull(stage));
           }
+          SyncWarp();  // no lane waits for a phase that is two behind
           ring.Advance();
         }
       }
@@ -195,39 +196,59 @@ struct AttendKernel {
     const int lane = ThreadIndex() % kWarpSize;
     for (int word = 0; word < Tile::kFlagWords; ++word) {
       const int row = word * kWarpSize + lane;
-      bool found = false;
-      for (int piece = 0; piece < kHeadDim / 8; ++piece) {
+      const auto piece_at = [&](int piece) -> Words& {
         char* const panel = values + piece / 8 * Tile::kKeyPanelBytes;
-        auto& words = *reinterpret_cast<Words*>(panel + SwizzledOffset(row, piece % 8));
-        found = ClearNonFiniteIn<Element>(words) || found;
+        return *reinterpret_cast<Words*>(panel + SwizzledOffset(row, piece % 8));
+      };
+      uint32_t found = 0;
+#pragma unroll
+      for (int piece = 0; piece < kHeadDim / 8; ++piece) {
+        const Words words = piece_at(piece);
+#pragma unroll
+        for (const uint32_t pair : words.word) found |= NonFinite<Element>(pair);
       }
-      const uint32_t rows = Ballot(found);
+      for (int piece = 0; found != 0 && piece < kHeadDim / 8; ++piece) {
+        StoreForAsync(WithoutNonFinite<Element>(piece_at(piece)), piece_at(piece));
+      }
+      const uint32_t rows = Ballot(found != 0);
       if (lane == 0) flagged[word] = rows;
     }
   }
 
+  // A warp has eight rows at a time: lanes find their addresses, while the copies of the rows
+  // before are under way, and pass them round.
   MOBA_THREAD void LoadQueries(const Shared& memory) const {
+    constexpr int kRows = 8;
     constexpr int kPieces = kHeadDim / 8;  // of 16 bytes, of a row
+    constexpr int kStep = kRows * (kQueryLoaders / kWarpSize);
+    const int lane = ThreadIndex() % kWarpSize;
+    const int first_row = (ThreadIndex() / kWarpSize - 1) * kRows;
     Ring<Tile::kQueryBuffers> ring;
     for (int64_t index = BlockIndex(); index < work.num_items(); index += GridSize()) {
       const auto item = work.Find(index);
       for (int tile = 0; tile < item.range.query_tiles; ++tile) {
+        const char* own = work.Query(item, tile, first_row + lane % kRows);
         memory.QueriesEmpty(ring.place).Wait(ring.parity ^ 1);
         char* const queries = memory.Queries(ring.place);
-        for (int i = ThreadIndex() - kWarpSize; i < kTileQueries * kPieces; i += kQueryLoaders) {
-          const int row = i / kPieces;
-          const int piece = i % kPieces;
-          char* const panel =
-              queries + (row / 64 * Tile::kPanels + piece / 8) * Tile::kQueryPanelBytes;
-          Copy16(work.Query(item, tile, row) + piece * 16,
-                 panel + SwizzledOffset(row % 64, piece % 8));
+        for (int row = first_row; row < kTileQueries; row += kStep) {
+          const char* const current = own;
+          if (row + kStep < kTileQueries) {
+            own = work.Query(item, tile, row + kStep + lane % kRows);
+          }
+          char* const panels = queries + row / 64 * Tile::kPanels * Tile::kQueryPanelBytes;
+#pragma unroll 2
+          for (int i = lane; i < kRows * kPieces; i += kWarpSize) {
+            const char* const query = Shuffle(current, i / kPieces);
+            const int piece = i % kPieces;
+            Copy16(query + piece * 16, panels + piece / 8 * Tile::kQueryPanelBytes +
+                                           SwizzledOffset(row % 64 + i / kPieces, piece % 8));
+          }
         }
-        CopiesDone();
-        FenceForAsync();
-        memory.QueriesFull(ring.place).Arrive();
+        memory.QueriesFull(ring.place).ArriveWhenCopied();
         ring.Advance();
       }
     }
+    CopiesDone();  // before the threads end
   }
 
   MOBA_THREAD void Compute(const Shared& memory, int consumer) const {
@@ -242,9 +263,6 @@ struct AttendKernel {
         const bool last = tile + 1 == range.query_tiles;
         RowSum sums[2];
         Output o;
-        memory.QueriesFull(buffers.place).Wait(buffers.parity);
-        const char* const queries =
-            memory.Queries(buffers.place) + consumer * Tile::kPanels * Tile::kQueryPanelBytes;
         // A warpgroup without queries keeps step with the barriers.
         bool active = false;
         VisibleKeys visible;
@@ -255,12 +273,19 @@ struct AttendKernel {
           visible = work.Visible(item, tile, row);
           unmasked = work.UnmaskedKeys(item);
         }
+        memory.QueriesFull(buffers.place).Wait(buffers.parity);
+        FenceForAsync();
+        const char* const queries =
+            memory.Queries(buffers.place) + consumer * Tile::kPanels * Tile::kQueryPanelBytes;
+        if (range.first >= range.end) Release(memory.QueriesEmpty(buffers.place));
         Ring<Tile::kStages> ring = stages;
         for (int32_t key = range.first; key < range.end; key += Tile::kKeys) {
           memory.KeysFull(ring.place).Wait(ring.parity);
+          const bool last_keys = key + Tile::kKeys >= range.end;
           if (active) {
             typename ScoreMma::Result s;
             Score(queries, memory.Keys(ring.place), s);
+            if (last_keys) Release(memory.QueriesEmpty(buffers.place));
             Mask(visible, key, s);
             float correction[2];
             Exponentiate(s, sums, correction);
@@ -270,18 +295,14 @@ struct AttendKernel {
             }
             AddValues(memory.Values(ring.place), s, correction, key == range.first, o);
           } else {
+            if (last_keys) Release(memory.QueriesEmpty(buffers.place));
             memory.ValuesFull(ring.place).Wait(ring.parity);
           }
           if (last || !stay) Release(memory.StageEmpty(ring.place));
           ring.Advance();
         }
         if (last || !stay) stages = ring;
-        Release(memory.QueriesEmpty(buffers.place));
         buffers.Advance();
-        if (range.first >= range.end) {
-#pragma unroll
-          for (float& value : o) value = 0;
-        }
         // Found once more: kept over the loop, it would take registers from it.
         if (active) work.Finish(work.Find(index), tile, row, sums, o);
       }
@@ -370,7 +391,7 @@ struct AttendKernel {
     for (int step = 0; step < Tile::kKeys / 16; ++step) PackA<Element>(s, step, p[step]);
     if (!first) {
 #pragma unroll
-      for (int i = 0; i < kHeadDim / 2; ++i) o[i] *= correction[i / 2 % 2];
+      for (int i = 0; i < Tile::kOutputs; ++i) o[i] *= correction[i / 2 % 2];
     }
     OutputMma::Fence(o);
     MmaBegin();

@@ -12,6 +12,7 @@ struct TileAttendArguments {
   AttendArguments rows;
   TensorExtent keys;  // of the axes that k and v share
   Pass pass;
+  int64_t slots;           // most blocks that a valid row selects
   BlockLists lists;        // of a pass that is not all dense
   PartialMemory partials;  // [query of the pass][head of the pass][slot]
   int64_t* again;          // rows with a NaN, to be computed by LaunchAttendRows

@@ -17,6 +17,7 @@ struct Contiguous {
   core::OutputRows lse;      // optional
   core::InputRows selected;  // not read of dense sequences
   int64_t width;
+  int64_t slots;  // of partial results: a valid selection ends there
   bool causal;
   RowTiles tiles;
   int64_t group_size;
@@ -90,7 +91,7 @@ struct Contiguous {
   }
 
   MOBA_THREAD void Finish(const Item& item, int /*tile*/, int row, const RowSum (&sums)[2],
-                          float (&values)[kHeadDim / 2]) const {
+                          float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
     const float first = SumOfRow(sums[0].sum);
     const float second = SumOfRow(sums[1].sum);
     FinishRow<0>(item, RowAt(item, row), sums[0].shift, first, values);
@@ -138,12 +139,12 @@ struct Contiguous {
 
   // Checks a row's selection; returns whether its own block is in it.
   MOBA_THREAD bool ReadSelection(const Item& item, Row& row) const {
-    const SelectionRow slots = SelectionOf(item, row);
+    const SelectionRow blocks = SelectionOf(item, row);
     const int64_t visible = item.tile.sequence.NumVisibleBlocks(row.query, causal);
     bool own = false;
     for (int64_t slot = 0; slot < width; ++slot) {
-      row.valid = row.valid && slots.FollowsRules(slot, visible);
-      own = own || (row.own >= 0 && slots[slot] == row.own);
+      row.valid = row.valid && blocks.FollowsRules(slot, visible);
+      own = own || (row.own >= 0 && blocks[slot] == row.own);
     }
     return own && row.valid;
   }
@@ -151,7 +152,7 @@ struct Contiguous {
   // By all threads of a warp.
   template <int kRow>
   MOBA_THREAD void FinishRow(const Item& item, const Row& row, float shift, float sum,
-                             float (&values)[kHeadDim / 2]) const {
+                             float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
     // A bad selection is computed again too, and becomes NaN once more.
     int any = MergeAndStore<kRow>(item, row, shift, sum, values) ? 0 : 1;
     any |= ShuffleXor(any, 1);
@@ -164,18 +165,19 @@ struct Contiguous {
   // Returns whether all is well: there is no NaN.
   template <int kRow>
   MOBA_THREAD bool MergeAndStore(const Item& item, const Row& row, float shift, float sum,
-                                 float (&values)[kHeadDim / 2]) const {
+                                 float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
     if (row.head < 0) return true;
     if (!row.valid) return Store<kRow>(item, row, NAN, NAN, values);
 
-    const bool merges = !item.tile.sequence.dense;
+    const int64_t end = item.tile.sequence.dense != 0 ? 0 : std::min(width, slots);
     const bool sees = row.high > row.low;
     float most = sum > 0 ? shift : -FLT_MAX;
     const int64_t first_partial = FirstPartial(item, row);
-    const SelectionRow slots = SelectionOf(item, row);
+    const SelectionRow blocks = SelectionOf(item, row);
     bool any = sees;
-    for (int64_t slot = 0; merges && slot < width; ++slot) {
-      if (!HasPartial(slots, slot, row)) continue;
+#pragma unroll 1
+    for (int64_t slot = 0; slot < end; ++slot) {
+      if (!HasPartial(blocks, slot, row)) continue;
       any = true;
       most = fmaxf(most, partials.log2_sums[first_partial + slot]);
     }
@@ -189,8 +191,9 @@ struct Contiguous {
       float& value = values[i / 2 * 4 + 2 * kRow + i % 2];
       value = sees ? value * own_weight : 0.0f;
     }
-    for (int64_t slot = 0; merges && slot < width; ++slot) {
-      if (!HasPartial(slots, slot, row)) continue;
+#pragma unroll 1
+    for (int64_t slot = 0; slot < end; ++slot) {
+      if (!HasPartial(blocks, slot, row)) continue;
       const float weight = Exp2(partials.log2_sums[first_partial + slot] - most);
       total += weight;
       Partial<Element, kHeadDim>::template Add<kRow>(partials, first_partial + slot,
@@ -203,17 +206,17 @@ struct Contiguous {
   MOBA_THREAD int64_t FirstPartial(const Item& item, const Row& row) const {
     const int64_t query = item.tile.sequence.row_begin + row.query - tiles.pass.row_begin;
     const int64_t head = item.kv_head_of_pass * group_size + row.head;
-    return (query * tiles.pass.num_kv_heads * group_size + head) * width;
+    return (query * tiles.pass.num_kv_heads * group_size + head) * slots;
   }
-  MOBA_THREAD bool HasPartial(const SelectionRow& slots, int64_t slot, const Row& row) const {
-    const int32_t block = slots[slot];
+  MOBA_THREAD bool HasPartial(const SelectionRow& blocks, int64_t slot, const Row& row) const {
+    const int32_t block = blocks[slot];
     return block >= 0 && block != row.own;
   }
 
   // Output times factor; factor 0 stands for no visible key, NaN for a bad selection.
   template <int kRow>
   MOBA_THREAD bool Store(const Item& item, const Row& row, float factor, float log_sum,
-                         const float (&values)[kHeadDim / 2]) const {
+                         const float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
     const int64_t token = item.tile.sequence.q_begin + row.query;
     const int64_t head = HeadOf(item, row);
     auto* const target = reinterpret_cast<uint32_t*>(o.Row(item.range.batch, token, head));

@@ -22,21 +22,12 @@ MOBA_THREAD uint32_t NonFinite(uint32_t word) {
   return ((word & kOnes) + kLowest) & 0x80008000;
 }
 
-// Sets NaN and infinities to 0; returns whether there were any.
+// With 0 for NaN and infinities.
 template <class Element>
-MOBA_THREAD bool ClearNonFiniteIn(Words& words) {
-  Words piece = words;
-  uint32_t found = 0;
+MOBA_THREAD Words WithoutNonFinite(Words words) {
 #pragma unroll
-  for (const uint32_t word : piece.word) found |= NonFinite<Element>(word);
-  if (found == 0) return false;
-#pragma unroll
-  for (uint32_t& word : piece.word) {
-    const uint32_t bad = NonFinite<Element>(word);
-    word &= ~((bad >> 15) * 0xffff);
-  }
-  words = piece;
-  return true;
+  for (uint32_t& word : words.word) word &= ~((NonFinite<Element>(word) >> 15) * 0xffff);
+  return words;
 }
 
 }  // namespace moba::cuda::hopper

@@ -4,7 +4,7 @@ namespace moba::cuda::hopper {
 namespace {
 
 // The accumulators of tensor cores truncate, and a sum drifts with every 16 keys that are added:
-// by at most 2^-24 of it, 2^13 times.
+// by 2^-24 of it on average, 2^13 times.
 constexpr int64_t kLongestSum = int64_t{1} << 17;
 // Fewer do not fill a tile; plain kernels read the keys once for each.
 constexpr int64_t kLeastQueries = 16;
@@ -27,11 +27,12 @@ ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t budget, core:
   const int64_t block = std::max<int64_t>(shape.block_size, 1);
   const int64_t slots =
       shape.block_size == 0 ? 0 : std::max(shape.options.top_k, shape.max_selected);
+  slots_ = std::max<int64_t>(std::min(slots, core::CeilDiv(shape.max_tokens_k, block)), 1);
   const RunSize largest = {
       .rows = shape.max_tokens_q,
       .num_kv_heads = shape.num_kv_heads,
       .group_size = shape.num_heads / shape.num_kv_heads,
-      .slots = std::min(slots, core::CeilDiv(shape.max_tokens_k, block)),
+      .slots = slots_,
       .num_blocks = slots == 0 ? 0 : shape.max_tokens_k / block + shape.max_sequences};
   made_ = HasInstance(shape.dtype, shape.head_dim, shape.head_dim_v) && HasPasses(largest);
   if (!made_) return;
@@ -60,7 +61,7 @@ Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& argument
   const RunSize run = {.rows = totals.rows,
                        .num_kv_heads = arguments.num_kv_heads,
                        .group_size = arguments.num_heads / arguments.num_kv_heads,
-                       .slots = arguments.width,
+                       .slots = slots_,
                        .num_blocks = totals.blocks};
   if (!totals.sparse) {
     return AttendPass(queue, arguments, keys, {0, run.rows, 0, run.num_kv_heads}, {});
@@ -90,6 +91,7 @@ Status ForwardMemory::AttendPass(const Queue& queue, const AttendArguments& argu
   const TileAttendArguments tiles = {.rows = arguments,
                                      .keys = keys,
                                      .pass = pass,
+                                     .slots = slots_,
                                      .lists = lists,
                                      .partials = partials_,
                                      .again = again_,

@@ -29,7 +29,8 @@ class ForwardMemory {
   Status AttendPass(const Queue& queue, const AttendArguments& arguments, const TensorExtent& keys,
                     const Pass& pass, const BlockLists& lists) const;
 
-  bool made_;  // for such a plan
+  bool made_;      // for such a plan
+  int64_t slots_;  // most blocks that a valid row selects, whatever the width of the selection
   PassCapacity capacity_;
   BlockLists lists_;
   PartialMemory partials_;

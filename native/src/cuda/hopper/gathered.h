@@ -19,7 +19,7 @@ struct Gathered {
   Pass pass;
   int64_t group_size;  // query heads of a kv head
   BlockLists lists;
-  int64_t width;  // slots of a query's selection
+  int64_t slots;
   PartialMemory partials;
 
   struct Item {
@@ -72,7 +72,7 @@ struct Gathered {
   }
 
   MOBA_THREAD void Finish(const Item& item, int tile, int row, const RowSum (&sums)[2],
-                          const float (&o)[kHeadDim / 2]) const {
+                          const float (&o)[AttendTile<kHeadDim>::kOutputs]) const {
     const float first = SumOfRow(sums[0].sum);
     const float second = SumOfRow(sums[1].sum);
     const int place = tile * kTileQueries + row;
@@ -83,12 +83,12 @@ struct Gathered {
  private:
   template <int kRow>
   MOBA_THREAD void Write(const Item& item, int place, float shift, float sum,
-                         const float (&o)[kHeadDim / 2]) const {
+                         const float (&o)[AttendTile<kHeadDim>::kOutputs]) const {
     if (place >= item.num_entries) return;
     const ListEntry entry = item.entries[place];
     const int64_t query = item.sequence.row_begin + entry.query - pass.row_begin;
     const int64_t head = item.kv_head_of_pass * group_size + entry.head;
-    const int64_t index = (query * pass.num_kv_heads * group_size + head) * width + entry.slot;
+    const int64_t index = (query * pass.num_kv_heads * group_size + head) * slots + entry.slot;
     const int quarter = ThreadIndex() % 4;
     Partial<Element, kHeadDim>::template Write<kRow>(partials, index, quarter, o, 1.0f / sum);
     if (quarter == 0) partials.log2_sums[index] = shift + log2f(sum);

@@ -7,11 +7,6 @@
 
 namespace moba::cuda::hopper {
 
-// Thread blocks that stay, one on each multiprocessor.
-inline int64_t Blocks(const Queue& queue) {
-  return core::CeilDiv(queue.workers, kWorkersPerMultiprocessor);
-}
-
 template <class Kernel>
 bool MapKeys(const TileAttendArguments& arguments, Kernel& kernel) {
   constexpr int kKeys = Kernel::Tile::kKeys;
@@ -38,9 +33,9 @@ Status AttendInstance<Element, kHeadDim>::Gathered(const Queue& queue,
                  .pass = arguments.pass,
                  .group_size = rows.num_heads / rows.num_kv_heads,
                  .lists = arguments.lists,
-                 .width = rows.width,
+                 .slots = arguments.slots,
                  .partials = arguments.partials};
-  return LaunchThreads(queue, kernel, Blocks(queue));
+  return LaunchThreads(queue, kernel, queue.multiprocessors);
 }
 
 template <class Element, int kHeadDim>
@@ -57,6 +52,7 @@ Status AttendInstance<Element, kHeadDim>::Contiguous(const Queue& queue,
       .lse = rows.lse,
       .selected = rows.selected,
       .width = rows.width,
+      .slots = arguments.slots,
       .causal = rows.causal,
       .tiles = {rows.sequences, arguments.pass, static_cast<int32_t>(kTileQueries / group_size)},
       .group_size = group_size,
@@ -64,7 +60,7 @@ Status AttendInstance<Element, kHeadDim>::Contiguous(const Queue& queue,
       .partials = arguments.partials,
       .again = arguments.again,
       .num_again = arguments.num_again};
-  return LaunchThreads(queue, kernel, Blocks(queue));
+  return LaunchThreads(queue, kernel, queue.multiprocessors);
 }
 
 }  // namespace moba::cuda::hopper

@@ -10,6 +10,7 @@
 // four 64.
 #pragma once
 
+#include "cuda/device/barrier.h"
 #include "cuda/hopper/finite.h"
 #include "cuda/hopper/partial_memory.h"
 
@@ -39,9 +40,9 @@ struct Partial<F16, kHeadDim> {
   static constexpr int kExponentWords = 0;
 
   // Channels of row kRow (0 or 1) of the accumulator, times `factor`.
-  template <int kRow>
+  template <int kRow, int kRegisters>
   MOBA_THREAD static void Write(const PartialMemory& memory, int64_t index, int quarter,
-                                const float (&o)[kHeadDim / 2], float factor) {
+                                const float (&o)[kRegisters], float factor) {
     Words* const row = memory.values + index * (kHeadDim / 4) + quarter;
 #pragma unroll
     for (int i = 0; i < kPieces; ++i) {
@@ -55,9 +56,9 @@ struct Partial<F16, kHeadDim> {
   }
 
   // o += weight * partial.
-  template <int kRow>
+  template <int kRow, int kRegisters>
   MOBA_THREAD static void Add(const PartialMemory& memory, int64_t index, int quarter, float weight,
-                              float (&o)[kHeadDim / 2]) {
+                              float (&o)[kRegisters]) {
     const Words* const row = memory.values + index * (kHeadDim / 4) + quarter;
 #pragma unroll
     for (int i = 0; i < kPieces; ++i) {
@@ -76,9 +77,9 @@ struct Partial<BF16, kHeadDim> {
   static constexpr int kPieces = kHeadDim / 32;
   static constexpr int kExponentWords = (kPieces + 3) / 4;  // of a thread
 
-  template <int kRow>
+  template <int kRow, int kRegisters>
   MOBA_THREAD static void Write(const PartialMemory& memory, int64_t index, int quarter,
-                                const float (&o)[kHeadDim / 2], float factor) {
+                                const float (&o)[kRegisters], float factor) {
     Words* const row = memory.values + index * (kHeadDim / 8) + quarter;
     uint32_t exponents[kExponentWords] = {};
 #pragma unroll
@@ -114,13 +115,14 @@ struct Partial<BF16, kHeadDim> {
     }
   }
 
-  template <int kRow>
+  template <int kRow, int kRegisters>
   MOBA_THREAD static void Add(const PartialMemory& memory, int64_t index, int quarter, float weight,
-                              float (&o)[kHeadDim / 2]) {
+                              float (&o)[kRegisters]) {
     const Words* const row = memory.values + index * (kHeadDim / 8) + quarter;
     const uint32_t* const exponents = memory.exponents + (index * 4 + quarter) * kExponentWords;
 #pragma unroll
     for (int i = 0; i < kPieces; ++i) {
+      if (i % 4 == 0) KeepOrder();  // more loads ahead would take too many registers
       const Words piece = row[4 * i];
       const uint32_t exponent = exponents[i / 4] >> (i % 4 * 8) & 0xff;
       const float scale = exponent == kNoNumber

@@ -29,9 +29,13 @@ struct AttendTile {
   // 64 x 128 scores and 64 x 128 outputs are 64 registers each; with more channels the outputs
   // leave room for half as many scores.
   static constexpr int kKeys = kHeadDim <= 128 ? 128 : 64;
-  // Queries of the next tile are loaded while one is computed, if they fit beside two stages.
-  static constexpr int kQueryBuffers = kHeadDim <= 128 ? 2 : 1;
+  // Queries of the next tiles are loaded while one is computed, if they fit beside two stages.
+  static constexpr int kQueryBuffers = kHeadDim <= 128 ? 3 : 1;
   static constexpr int kStages = kHeadDim == 64 ? 5 : kHeadDim == 192 ? 3 : 2;
+
+  // Whole panels of outputs: what tensor cores make of a part of one is not documented.
+  static constexpr int kOutputChannels = kPanels * kPanelChannels;
+  static constexpr int kOutputs = kOutputChannels / 2;  // registers
 
   static constexpr int kQueryPanelBytes = 64 * kPanelRowBytes;
   static constexpr int kQueryBytes = kTileQueries * kPanels * kPanelRowBytes;

@@ -23,4 +23,6 @@ int64_t Workers() { return 3; }
 
 bool RunsHopperKernels() { return emulated_hopper; }
 
+int64_t Multiprocessors() { return 2; }
+
 }  // namespace moba::cuda

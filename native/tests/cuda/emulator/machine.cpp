@@ -2,6 +2,7 @@
 
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -237,25 +238,34 @@ int64_t Machine::AddressOf(const void* shared) const {
   return address;
 }
 
-void Machine::CopiedByThread(const void* shared, int64_t bytes) {
-  copied_[static_cast<size_t>(running_)] = 1;
+void Machine::WrittenBy(int thread, const void* shared, int64_t bytes) {
+  copied_[static_cast<size_t>(thread)] = 1;
   const int64_t address = AddressOf(shared);
   for (int64_t at = address / 16; at < (address + bytes + 15) / 16; ++at) {
-    copied_by_[static_cast<size_t>(at)] = static_cast<int16_t>(running_ + 1);
+    copied_by_[static_cast<size_t>(at)] = static_cast<int16_t>(thread + 1);
   }
 }
 
+void Machine::Announce(int thread) {
+  if (!std::exchange(copied_[static_cast<size_t>(thread)], 0)) return;
+  announced_ = true;
+  std::replace(copied_by_.begin(), copied_by_.end(), static_cast<int16_t>(thread + 1), kAnnounced);
+}
+
 void Machine::FenceOfThread() {
-  if (!std::exchange(copied_[static_cast<size_t>(running_)], 0)) return;
-  for (int16_t& thread : copied_by_) {
-    if (thread == running_ + 1) thread = 0;
+  if (std::exchange(copied_[static_cast<size_t>(running_)], 0)) {
+    std::replace(copied_by_.begin(), copied_by_.end(), static_cast<int16_t>(running_ + 1),
+                 int16_t{0});
+  }
+  if (std::exchange(announced_, false)) {
+    std::replace(copied_by_.begin(), copied_by_.end(), kAnnounced, int16_t{0});
   }
 }
 
 void Machine::ExpectVisible(int64_t address, int64_t bytes) const {
   for (int64_t at = address / 16; at < (address + bytes + 15) / 16; ++at) {
     if (copied_by_[static_cast<size_t>(at)] != 0) {
-      Fail("tensor cores read what a thread copied and did not fence");
+      Fail("tensor cores read what a thread wrote and nobody fenced");
     }
   }
 }

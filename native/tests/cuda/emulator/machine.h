@@ -56,8 +56,10 @@ class Machine {
   char* SharedAt(int64_t address) { return window_ + address; }
   int64_t AddressOf(const void* shared) const;
 
-  // Bytes that the running thread copied, and tensor cores do not see before its fence.
-  void CopiedByThread(const void* shared, int64_t bytes);
+  // Bytes that a thread wrote or copied, and tensor cores do not see before its fence; or, after
+  // they were announced by a barrier, before anyone's.
+  void WrittenBy(int thread, const void* shared, int64_t bytes);
+  void Announce(int thread);
   void FenceOfThread();
   void ExpectVisible(int64_t address, int64_t bytes) const;
 
@@ -77,7 +79,8 @@ class Machine {
     std::vector<std::vector<int64_t>> uncommitted = std::vector<std::vector<int64_t>>(128);
     std::vector<std::vector<std::vector<int64_t>>> batches =
         std::vector<std::vector<std::vector<int64_t>>>(128);
-    int64_t computed = 0;  // products [0, computed) are done
+    std::vector<char> begun = std::vector<char>(128);  // whether a thread may issue products
+    int64_t computed = 0;                              // products [0, computed) are done
   };
   Warpgroup& OwnWarpgroup() { return warpgroups_[static_cast<size_t>(running_ / 128)]; }
 
@@ -105,6 +108,8 @@ class Machine {
   std::vector<std::function<void()>> later_;
   std::map<std::pair<int, int>, Meeting> meetings_;
   std::map<int, Named> named_;
+  static constexpr int16_t kAnnounced = -1;
+  bool announced_ = false;
   std::vector<int16_t> copied_by_;  // of every 16 bytes of the window: thread + 1, or 0
   std::vector<char> copied_;        // of every thread: whether it did, since its last fence
   std::unique_ptr<char[]> memory_;

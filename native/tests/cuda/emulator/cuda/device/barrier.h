@@ -17,6 +17,7 @@ class Barrier {
     --pending_;
     EndPhase();
   }
+  void ArriveWhenCopied();  // copy.h
   void ArriveExpecting(uint32_t bytes) {
     bytes_ += static_cast<int32_t>(bytes);
     Arrive();
@@ -45,5 +46,11 @@ static_assert(sizeof(Barrier) == 8);
 
 inline void FenceBarriers() {}
 inline void FenceForAsync() { Machine().FenceOfThread(); }
+
+template <class T>
+void StoreForAsync(const T& value, T& target) {
+  target = value;
+  Machine().WrittenBy(ThreadIndex(), &target, sizeof value);
+}
 
 }  // namespace moba::cuda

@@ -62,9 +62,9 @@ inline void Copy16(const void* source, void* target) {
   if (Machine().AddressOf(target) % 16 != 0 || reinterpret_cast<uintptr_t>(source) % 16 != 0) {
     emulator::Fail("a copy of 16 bytes that is not aligned");
   }
-  const auto copy = [=] {
+  const auto copy = [=, thread = ThreadIndex()] {
     std::memcpy(target, source, 16);
-    Machine().CopiedByThread(target, 16);
+    Machine().WrittenBy(thread, target, 16);
   };
   if (emulated_order == ThreadOrder::kAscending) {
     copy();
@@ -75,6 +75,16 @@ inline void Copy16(const void* source, void* target) {
 inline void CopiesDone() {
   auto& copies = Machine().thread_copies[static_cast<size_t>(ThreadIndex())];
   for (const auto& copy : copies) copy();
+  copies.clear();
+}
+
+inline void Barrier::ArriveWhenCopied() {
+  auto& copies = Machine().thread_copies[static_cast<size_t>(ThreadIndex())];
+  Machine().Later([this, thread = ThreadIndex(), own = std::move(copies)] {
+    for (const auto& copy : own) copy();
+    Machine().Announce(thread);
+    Arrive();
+  });
   copies.clear();
 }
 

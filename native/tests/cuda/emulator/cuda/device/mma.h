@@ -124,6 +124,7 @@ struct Mma {
   static void Issue(const uint32_t* operand, Result& d, const Compute& compute) {
     emulator::Machine::Warpgroup& group = Machine().OwnWarpgroup();
     const auto own = static_cast<size_t>(ThreadIndex() % kWarpgroupSize);
+    if (group.begun[own] == 0) emulator::Fail("a product outside of MmaBegin and MmaCommit");
     const int64_t number = group.next[own]++;
     emulator::Machine::Product& product = group.products[number];
     product.result[own] = d;
@@ -145,10 +146,13 @@ struct Mma {
   friend void MmaWait();
 };
 
-inline void MmaBegin() {}
+inline void MmaBegin() {
+  Machine().OwnWarpgroup().begun[static_cast<size_t>(ThreadIndex() % kWarpgroupSize)] = 1;
+}
 inline void MmaCommit() {
   emulator::Machine::Warpgroup& group = Machine().OwnWarpgroup();
   const auto own = static_cast<size_t>(ThreadIndex() % kWarpgroupSize);
+  group.begun[own] = 0;
   group.batches[own].push_back(std::move(group.uncommitted[own]));
   group.uncommitted[own].clear();
 }

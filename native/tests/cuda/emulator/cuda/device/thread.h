@@ -66,6 +66,8 @@ inline void SyncThreads(int id, int threads) { Machine().NamedBarrier(id, thread
 inline void SyncThreads() { Machine().NamedBarrier(0, Machine().threads()); }
 inline void SyncWarp() { MeetWarp(0); }
 
+inline void KeepOrder() {}
+
 inline int PopCount(uint32_t bits) { return std::popcount(bits); }
 inline int32_t FetchAdd(int32_t* address, int32_t value) {
   const int32_t before = *address;
