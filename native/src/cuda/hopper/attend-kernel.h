@@ -116,7 +116,7 @@ struct AttendKernel {
     // Values of a tile with a mask, before they are full: with what is not finite.
     MOBA_THREAD Barrier& ValuesCame(int stage) const { return AtStage(3 * Tile::kStages + stage); }
 
-    // Keys of such a tile that had a value that is not finite, 32 in a word.
+    // Keys of a tile whose values were cleared, 32 in a word.
     MOBA_THREAD uint32_t* Flagged(int stage) const {
       return reinterpret_cast<uint32_t*>(base + Tile::kFlaggedAt) + stage * Tile::kFlagWords;
     }
@@ -147,7 +147,7 @@ struct AttendKernel {
   }
   // Keys stay in their stages for all query tiles of the item.
   MOBA_THREAD static bool Stay(const KeyRange& range) {
-    return range.query_tiles > 1 && KeyTiles(range) <= Tile::kStages;
+    return !Work::kOneTile && range.query_tiles > 1 && KeyTiles(range) <= Tile::kStages;
   }
 
   MOBA_THREAD void LoadKeys(const Shared& memory) const {
@@ -159,10 +159,11 @@ struct AttendKernel {
       const int rounds = Stay(range) ? 1 : range.query_tiles;
       for (int round = 0; round < rounds; ++round) {
         for (int32_t key = range.first; key < range.end; key += Tile::kKeys) {
-          const int stage = ring.place;
-          memory.StageEmpty(stage).Wait(ring.parity ^ 1);
+          const int stage = ring.place();
+          memory.StageEmpty(stage).Wait(ring.parity() ^ 1);
           const bool masked = !work.UnmaskedKeys(item).Holds(key, key + Tile::kKeys);
           if (ThreadIndex() == 0) {
+            for (int word = 0; word < Tile::kFlagWords; ++word) memory.Flagged(stage)[word] = 0;
             LoadTile(k, range, key, memory.KeysFull(stage), memory.Keys(stage));
             LoadTile(v, range, key, masked ? memory.ValuesCame(stage) : memory.ValuesFull(stage),
                      memory.Values(stage));
@@ -228,8 +229,8 @@ struct AttendKernel {
       const auto item = work.Find(index);
       for (int tile = 0; tile < item.range.query_tiles; ++tile) {
         const char* own = work.Query(item, tile, first_row + lane % kRows);
-        memory.QueriesEmpty(ring.place).Wait(ring.parity ^ 1);
-        char* const queries = memory.Queries(ring.place);
+        memory.QueriesEmpty(ring.place()).Wait(ring.parity() ^ 1);
+        char* const queries = memory.Queries(ring.place());
         for (int row = first_row; row < kTileQueries; row += kStep) {
           const char* const current = own;
           if (row + kStep < kTileQueries) {
@@ -244,7 +245,7 @@ struct AttendKernel {
                                            SwizzledOffset(row % 64 + i / kPieces, piece % 8));
           }
         }
-        memory.QueriesFull(ring.place).ArriveWhenCopied();
+        memory.QueriesFull(ring.place()).ArriveWhenCopied();
         ring.Advance();
       }
     }
@@ -259,52 +260,53 @@ struct AttendKernel {
     for (int64_t index = BlockIndex(); index < work.num_items(); index += GridSize()) {
       const KeyRange range = work.Find(index).range;
       const bool stay = Stay(range);
-      for (int tile = 0; tile < range.query_tiles; ++tile) {
-        const bool last = tile + 1 == range.query_tiles;
+      const int tiles = Work::kOneTile ? std::min(range.query_tiles, 1) : range.query_tiles;
+      for (int tile = 0; tile < tiles; ++tile) {
+        const bool last = Work::kOneTile || tile + 1 == range.query_tiles;
         RowSum sums[2];
         Output o;
         // A warpgroup without queries keeps step with the barriers.
         bool active = false;
         VisibleKeys visible;
-        Unmasked unmasked;
         {
           const auto item = work.Find(index);
           active = work.NumQueries(item, tile) > consumer * 64;
           visible = work.Visible(item, tile, row);
-          unmasked = work.UnmaskedKeys(item);
         }
-        memory.QueriesFull(buffers.place).Wait(buffers.parity);
+        memory.QueriesFull(buffers.place()).Wait(buffers.parity());
         FenceForAsync();
         const char* const queries =
-            memory.Queries(buffers.place) + consumer * Tile::kPanels * Tile::kQueryPanelBytes;
-        if (range.first >= range.end) Release(memory.QueriesEmpty(buffers.place));
+            memory.Queries(buffers.place()) + consumer * Tile::kPanels * Tile::kQueryPanelBytes;
+        if (range.first >= range.end) Release(memory.QueriesEmpty(buffers.place()));
         Ring<Tile::kStages> ring = stages;
         for (int32_t key = range.first; key < range.end; key += Tile::kKeys) {
-          memory.KeysFull(ring.place).Wait(ring.parity);
+          memory.KeysFull(ring.place()).Wait(ring.parity());
           const bool last_keys = key + Tile::kKeys >= range.end;
           if (active) {
             typename ScoreMma::Result s;
-            Score(queries, memory.Keys(ring.place), s);
-            if (last_keys) Release(memory.QueriesEmpty(buffers.place));
+            Score(queries, memory.Keys(ring.place()), s);
+            if (last_keys) Release(memory.QueriesEmpty(buffers.place()));
             Mask(visible, key, s);
             float correction[2];
             Exponentiate(s, sums, correction);
-            memory.ValuesFull(ring.place).Wait(ring.parity);
-            if (!unmasked.Holds(key, key + Tile::kKeys)) {
-              NoteReaders(memory.Flagged(ring.place), visible, key, sums);
-            }
-            AddValues(memory.Values(ring.place), s, correction, key == range.first, o);
+            memory.ValuesFull(ring.place()).Wait(ring.parity());
+            NoteReaders(memory.Flagged(ring.place()), visible, key, sums);
+            AddValues(memory.Values(ring.place()), s, correction, key == range.first, o);
           } else {
-            if (last_keys) Release(memory.QueriesEmpty(buffers.place));
-            memory.ValuesFull(ring.place).Wait(ring.parity);
+            if (last_keys) Release(memory.QueriesEmpty(buffers.place()));
+            memory.ValuesFull(ring.place()).Wait(ring.parity());
           }
-          if (last || !stay) Release(memory.StageEmpty(ring.place));
+          if (last || !stay) Release(memory.StageEmpty(ring.place()));
           ring.Advance();
         }
         if (last || !stay) stages = ring;
         buffers.Advance();
         // Found once more: kept over the loop, it would take registers from it.
-        if (active) work.Finish(work.Find(index), tile, row, sums, o);
+        if (active) {
+          work.template Finish<0>(work.Find(index), tile, row, sums[0], o);
+          KeepOrder();
+          work.template Finish<1>(work.Find(index), tile, row + 8, sums[1], o);
+        }
       }
     }
   }

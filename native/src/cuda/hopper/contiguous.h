@@ -27,6 +27,8 @@ struct Contiguous {
   int64_t* again;
   int32_t* num_again;
 
+  static constexpr bool kOneTile = true;  // an item is one tile of queries
+
   struct Item {
     KeyRange range;
     RowTile tile;
@@ -90,12 +92,17 @@ struct Contiguous {
     return {{first.low, second.low}, {first.high, second.high}};
   }
 
-  MOBA_THREAD void Finish(const Item& item, int /*tile*/, int row, const RowSum (&sums)[2],
+  template <int kRow>
+  MOBA_THREAD void Finish(const Item& item, int /*tile*/, int place, const RowSum& sum,
                           float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
-    const float first = SumOfRow(sums[0].sum);
-    const float second = SumOfRow(sums[1].sum);
-    FinishRow<0>(item, RowAt(item, row), sums[0].shift, first, values);
-    FinishRow<1>(item, RowAt(item, row + 8), sums[1].shift, second, values);
+    const Row row = RowAt(item, place);
+    // A bad selection is computed again too, and becomes NaN once more.
+    int any = MergeAndStore<kRow>(item, row, sum.shift, SumOfRow(sum.sum), values) ? 0 : 1;
+    any |= ShuffleXor(any, 1);
+    any |= ShuffleXor(any, 2);
+    if (any == 0 || ThreadIndex() % 4 != 0) return;
+    again[FetchAdd(num_again, 1)] =
+        HeadOf(item, row) * num_rows + item.tile.sequence.row_begin + row.query;
   }
 
  private:
@@ -149,19 +156,6 @@ struct Contiguous {
     return own && row.valid;
   }
 
-  // By all threads of a warp.
-  template <int kRow>
-  MOBA_THREAD void FinishRow(const Item& item, const Row& row, float shift, float sum,
-                             float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
-    // A bad selection is computed again too, and becomes NaN once more.
-    int any = MergeAndStore<kRow>(item, row, shift, sum, values) ? 0 : 1;
-    any |= ShuffleXor(any, 1);
-    any |= ShuffleXor(any, 2);
-    if (any == 0 || ThreadIndex() % 4 != 0) return;
-    again[FetchAdd(num_again, 1)] =
-        HeadOf(item, row) * num_rows + item.tile.sequence.row_begin + row.query;
-  }
-
   // Returns whether all is well: there is no NaN.
   template <int kRow>
   MOBA_THREAD bool MergeAndStore(const Item& item, const Row& row, float shift, float sum,
@@ -171,6 +165,10 @@ struct Contiguous {
 
     const int64_t end = item.tile.sequence.dense != 0 ? 0 : std::min(width, slots);
     const bool sees = row.high > row.low;
+    if (!sees) {  // of a tile without a mask it has summed what others see
+      shift = -FLT_MAX;
+      sum = 0;
+    }
     float most = sum > 0 ? shift : -FLT_MAX;
     const int64_t first_partial = FirstPartial(item, row);
     const SelectionRow blocks = SelectionOf(item, row);

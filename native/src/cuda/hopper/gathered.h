@@ -22,6 +22,8 @@ struct Gathered {
   int64_t slots;
   PartialMemory partials;
 
+  static constexpr bool kOneTile = false;
+
   struct Item {
     KeyRange range;
     SequenceRecord sequence;
@@ -71,27 +73,19 @@ struct Gathered {
     return {{item.range.first, item.range.first}, {item.range.end, item.range.end}};
   }
 
-  MOBA_THREAD void Finish(const Item& item, int tile, int row, const RowSum (&sums)[2],
-                          const float (&o)[AttendTile<kHeadDim>::kOutputs]) const {
-    const float first = SumOfRow(sums[0].sum);
-    const float second = SumOfRow(sums[1].sum);
-    const int place = tile * kTileQueries + row;
-    Write<0>(item, place, sums[0].shift, first, o);
-    Write<1>(item, place + 8, sums[1].shift, second, o);
-  }
-
- private:
   template <int kRow>
-  MOBA_THREAD void Write(const Item& item, int place, float shift, float sum,
-                         const float (&o)[AttendTile<kHeadDim>::kOutputs]) const {
+  MOBA_THREAD void Finish(const Item& item, int tile, int row, const RowSum& sum,
+                          const float (&o)[AttendTile<kHeadDim>::kOutputs]) const {
+    const float total = SumOfRow(sum.sum);
+    const int place = tile * kTileQueries + row;
     if (place >= item.num_entries) return;
     const ListEntry entry = item.entries[place];
     const int64_t query = item.sequence.row_begin + entry.query - pass.row_begin;
     const int64_t head = item.kv_head_of_pass * group_size + entry.head;
     const int64_t index = (query * pass.num_kv_heads * group_size + head) * slots + entry.slot;
     const int quarter = ThreadIndex() % 4;
-    Partial<Element, kHeadDim>::template Write<kRow>(partials, index, quarter, o, 1.0f / sum);
-    if (quarter == 0) partials.log2_sums[index] = shift + log2f(sum);
+    Partial<Element, kHeadDim>::template Write<kRow>(partials, index, quarter, o, 1.0f / total);
+    if (quarter == 0) partials.log2_sums[index] = sum.shift + log2f(total);
   }
 };
 

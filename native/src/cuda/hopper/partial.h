@@ -62,6 +62,7 @@ struct Partial<F16, kHeadDim> {
     const Words* const row = memory.values + index * (kHeadDim / 4) + quarter;
 #pragma unroll
     for (int i = 0; i < kPieces; ++i) {
+      if (i % 4 == 0) KeepOrder();  // more loads ahead would take too many registers
       const Words piece = row[4 * i];
 #pragma unroll
       for (int e = 0; e < 4; ++e) {

@@ -53,17 +53,23 @@ struct AttendTile {
   static_assert(kSharedBytes <= 227 * 1024);
 };
 
-// Goes round the buffers of a pipeline: which one is next, and the parity of its phase.
+// Goes round the buffers of a pipeline: which one is next, and the parity of its phase. One
+// register.
 template <int kSize>
-struct Ring {
-  int place = 0;
-  uint32_t parity = 0;
+class Ring {
+ public:
+  MOBA_THREAD int place() const { return static_cast<int>(state_ % kParity); }
+  MOBA_THREAD uint32_t parity() const { return state_ / kParity; }
 
   MOBA_THREAD void Advance() {
-    if (++place < kSize) return;
-    place = 0;
-    parity ^= 1;
+    ++state_;
+    if (place() == kSize) state_ = (state_ - kSize) ^ kParity;
   }
+
+ private:
+  static constexpr uint32_t kParity = 256;
+
+  uint32_t state_ = 0;
 };
 
 }  // namespace moba::cuda::hopper
