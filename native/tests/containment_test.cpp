@@ -36,6 +36,9 @@ std::vector<GridCase> Cases() {
                              (causal != 0 ? "_causal" : "_bidirectional"),
                          problem,
                          {}});
+        if (dtype == MOBA_F32) continue;
+        problem.head_dim = problem.head_dim_v = 64;
+        cases.push_back({cases.back().name + "_tensor_cores", problem, {}});
       }
     }
   }

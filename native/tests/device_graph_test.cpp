@@ -48,19 +48,22 @@ TEST_P(DeviceGraph, OfRunsFollowsItsInputs) {
     calls.back()->stream = stream.get();
     plans.push_back(std::make_unique<OwnedPlan>(Engine(), calls.back()->config));
     calls.back()->MakeWorkspace(*plans.back());
+    calls.back()->placement.Upload();
   }
   Merge merge(MOBA_F16, problem.TokensQ(), problem.heads, problem.head_dim_v);
-  const auto run_all = [&](void* in) {
-    for (size_t i = 0; i < calls.size(); ++i) {
-      calls[i]->stream = in;
-      EXPECT_EQ(calls[i]->Run(plans[i]->get()), MOBA_OK) << moba_last_error();
-    }
-    EXPECT_EQ(merge.Run(Engine(), in), MOBA_OK) << moba_last_error();
-  };
+  merge.PlaceOn(Engine());
+  merge.placement.Upload();
   Begin();
-  run_all(stream.get());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i]->Enqueue(plans[i]->get(), &calls[i]->shapes), MOBA_OK) << moba_last_error();
+  }
+  EXPECT_EQ(merge.Enqueue(Engine(), stream.get()), MOBA_OK) << moba_last_error();
   const OwnedGraph graph(Engine(), stream);
-  for (const auto& call : calls) EXPECT_TRUE(call->OutputsUntouched());
+  for (const auto& call : calls) {
+    call->placement.Download(stream.get());
+    EXPECT_TRUE(call->OutputsUntouched());
+  }
+  merge.placement.Download(stream.get());
   EXPECT_TRUE(merge.o.Unchanged());
 
   for (uint64_t seed : {33, 34}) {
@@ -69,10 +72,14 @@ TEST_P(DeviceGraph, OfRunsFollowsItsInputs) {
       call->q_memory->Fill(problem.q);
       call->k_memory->Fill(problem.k);
       if (call->v_memory) call->v_memory->Fill(problem.v);
+      call->placement.Upload();
     }
     std::mt19937_64 random(seed);
     merge.FillInputs(random);
+    merge.placement.Upload();
     LaunchAndWait(graph);
+    for (const auto& call : calls) call->placement.Download();
+    merge.placement.Download();
     EXPECT_EQ(calls[0]->ReadOutcome().selection.blocks, Route(Engine(), problem).selection.blocks);
     EXPECT_EQ(calls[1]->ReadOutcome().o_bits, Attend(Engine(), problem).o_bits);
     EXPECT_EQ(calls[2]->ReadOutcome().o_bits, AttendSelected(Engine(), problem, selection).o_bits);

@@ -64,17 +64,6 @@ const moba_engine* SharedEngine(int32_t target, int32_t threads) {
   return engine->get();
 }
 
-void PlaceOn(const moba_engine* engine, std::initializer_list<moba_tensor*> tensors) {
-  moba_engine_info info = {};
-  info.struct_size = sizeof info;
-  EXPECT_EQ(moba_engine_get_info(engine, &info), MOBA_OK) << moba_last_error();
-  if (info.backend != MOBA_BACKEND_CUDA) return;
-  for (moba_tensor* tensor : tensors) {
-    tensor->device_type = MOBA_DEVICE_CUDA;
-    tensor->device_id = info.device_id;
-  }
-}
-
 bool Reduced() {
   const char* value = std::getenv("MOBA_TESTS_REDUCED");
   return value != nullptr && std::string(value) == "1";

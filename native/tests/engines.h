@@ -3,7 +3,6 @@
 #define MOBA_TESTS_ENGINES_H_
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -23,9 +22,6 @@ std::string TargetName(int32_t target);
 
 // An engine made on first use and destroyed after the last test.
 const moba_engine* SharedEngine(int32_t target, int32_t threads = 2);
-
-// Describes the tensors as memory of the engine's device.
-void PlaceOn(const moba_engine* engine, std::initializer_list<moba_tensor*> tensors);
 
 // Whether the slow tests should choose a small part of their cases (MOBA_TESTS_REDUCED=1).
 bool Reduced();

@@ -238,6 +238,10 @@ std::vector<GridCase> LargeCases() {
   cases.push_back({"blocks_of_two_chunks", problem, {}});
   problem = MakeProblem(MOBA_F32, 2, 2, 8, {{600, 600}}, BlockSparse(4, 70));
   cases.push_back({"seventy_blocks_per_row", problem, {}});
+  problem = MakeProblem(MOBA_BF16, 2, 1, 128, {{4500, 4500}}, BlockSparse(4096, 2));
+  cases.push_back({"tensor_cores_and_huge_blocks", problem, {}});
+  problem = MakeProblem(MOBA_F16, 1, 1, 64, {{300, 2300}, {1900, 1900}}, BlockSparse(16, 40));
+  cases.push_back({"tensor_cores_and_forty_blocks_per_row", problem, {}});
   return cases;
 }
 
@@ -289,6 +293,62 @@ std::vector<GridCase> MixedCases() {
   return cases;
 }
 
+// What tensor cores take: 16-bit values, certain head dimensions, aligned rows and enough queries.
+// Whole blocks, blocks that end inside a tile of keys, tiles that many rows or one row select.
+std::vector<GridCase> TensorCoreCases() {
+  std::vector<GridCase> cases;
+  const auto add = [&](const std::string& name, const Problem& problem, const RunOptions& run) {
+    cases.push_back({DtypeName(problem.dtype) + Name("_D", problem.head_dim) + name, problem, run});
+  };
+  for (int32_t dtype : {MOBA_BF16, MOBA_F16}) {
+    for (int64_t dim : {64, 96, 128, 192, 256}) {
+      for (const auto& [size, top_k] : {std::pair<int64_t, int64_t>{16, 3},
+                                        {48, 2},
+                                        {64, 4},
+                                        {100, 2},
+                                        {128, 3},
+                                        {256, 1},
+                                        {300, 2}}) {
+        const int64_t length = 2 * size + 171;
+        add(Name("_B", size),
+            MakeProblem(dtype, 2, 1, dim, {{length, length}}, BlockSparse(size, top_k)), {});
+      }
+      add("_full", MakeProblem(dtype, 2, 2, dim, {{200, 333}}, FullAttention()), {});
+    }
+  }
+  const std::vector<Lengths> batch = {{1, 70}, {0, 30}, {150, 150}, {33, 190}, {130, 9}, {5, 5}};
+  for (int32_t dtype : {MOBA_BF16, MOBA_F16}) {
+    for (const auto& [heads, kv_heads] :
+         {std::pair<int64_t, int64_t>{1, 1}, {3, 3}, {8, 2}, {6, 1}}) {
+      for (int32_t causal : {1, 0}) {
+        Problem problem = MakeProblem(dtype, heads, kv_heads, 64, batch, BlockSparse(32, 4));
+        problem.options.causal = causal;
+        const std::string name =
+            Name("_H", heads) + Name("_G", kv_heads) + (causal != 0 ? "_causal" : "_bidirectional");
+        add(name, problem, {});
+        add(name + "_no_lse", problem, {.with_lse = false, .with_selected = false, .spare = 99});
+        problem.options.routing = MOBA_ROUTING_PER_GROUP;
+        problem.options.sink_blocks = 1;
+        problem.options.local_blocks = causal != 0 ? 2 : 1;
+        add(name + "_per_group", problem, {});
+        problem.options = FullAttention();
+        problem.options.causal = causal;
+        add(name + "_full", problem, {});
+      }
+    }
+    for (Arrangement arrangement : {Arrangement::kHeadMajor, Arrangement::kTimeMajor,
+                                    Arrangement::kReversed, Arrangement::kSharedKvHeads}) {
+      Problem problem =
+          MakeProblem(dtype, 4, 2, 64, {{90, 150}, {90, 150}, {90, 150}}, BlockSparse(40, 3));
+      const std::string name = "_" + ArrangementName(arrangement);
+      add(name, problem, {.arrangement = arrangement});
+      add(name + "_batched", problem,
+          {.arrangement = arrangement, .batch_axis = true, .guard = Guard::kBefore});
+    }
+  }
+  return cases;
+}
+
 class Forward : public GridTest {};
 
 TEST_P(Forward, MatchesOracle) {
@@ -304,6 +364,7 @@ MOBA_INSTANTIATE_GRID(Lengths, Forward, LengthCases());
 MOBA_INSTANTIATE_GRID(Options, Forward, OptionCases());
 MOBA_INSTANTIATE_GRID(Layouts, Forward, LayoutCases());
 MOBA_INSTANTIATE_GRID(Large, Forward, LargeCases());
+MOBA_INSTANTIATE_GRID(TensorCores, Forward, TensorCoreCases());
 MOBA_INSTANTIATE_GRID(Mixed, Forward, MixedCases());
 
 }  // namespace

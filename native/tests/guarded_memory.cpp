@@ -18,7 +18,7 @@ size_t PageSize() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 GuardedMemory::GuardedMemory(size_t size, size_t alignment, Guard guard) : size_(size) {
   const size_t page = PageSize();
-  const size_t usable = (size + alignment + page - 1) / page * page;
+  const size_t usable = (size + page - 1) / page * page;
   mapping_size_ = usable + 2 * page;
   void* mapping =
       mmap(nullptr, mapping_size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -51,9 +51,13 @@ GuardedMemory::~GuardedMemory() {
   if (mapping_ != nullptr) munmap(mapping_, mapping_size_);
 }
 
+unsigned char* GuardedMemory::pages() const { return mapping_ + PageSize(); }
+
+size_t GuardedMemory::pages_size() const { return mapping_size_ - 2 * PageSize(); }
+
 bool GuardedMemory::SurroundingsUntouched() const {
-  const unsigned char* begin = mapping_ + PageSize();
-  const unsigned char* end = mapping_ + mapping_size_ - PageSize();
+  const unsigned char* begin = pages();
+  const unsigned char* end = begin + pages_size();
   const auto is_canary = [](unsigned char byte) { return byte == kCanary; };
   return std::all_of(begin, static_cast<const unsigned char*>(data_), is_canary) &&
          std::all_of(static_cast<const unsigned char*>(data_ + size_), end, is_canary);

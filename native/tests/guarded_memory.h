@@ -14,8 +14,9 @@ inline constexpr Guard kGuards[] = {Guard::kBehind, Guard::kBefore};
 
 class GuardedMemory {
  public:
-  // `size` bytes whose address is a multiple of `alignment`; at most alignment - 1 canary bytes lie
-  // between their end and a guard page behind them, none between their begin and one before them.
+  // `size` bytes whose address is a multiple of `alignment`, at most a page; at most alignment - 1
+  // canary bytes lie between their end and a guard page behind them, none between their begin and
+  // one before them.
   GuardedMemory(size_t size, size_t alignment, Guard guard = Guard::kBehind);
   ~GuardedMemory();
   GuardedMemory(GuardedMemory&& other) noexcept;
@@ -23,6 +24,10 @@ class GuardedMemory {
 
   unsigned char* data() const { return data_; }
   size_t size() const { return size_; }
+
+  // The pages that hold the bytes, with the canary bytes beside them: all that is accessible.
+  unsigned char* pages() const;
+  size_t pages_size() const;
 
   // Whether the canary bytes on both sides are as they were.
   bool SurroundingsUntouched() const;

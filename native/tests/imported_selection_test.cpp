@@ -55,6 +55,9 @@ std::vector<GridCase> Cases() {
         cases.push_back({DtypeName(dtype) + (causal != 0 ? "_causal" : "_bidirectional") + "_" +
                              ArrangementName(arrangement),
                          problem, run});
+        if (dtype == MOBA_F32 || arrangement == Arrangement::kSlice) continue;
+        problem.head_dim = problem.head_dim_v = 64;
+        cases.push_back({cases.back().name + "_tensor_cores", problem, run});
       }
     }
   }

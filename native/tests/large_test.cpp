@@ -43,6 +43,23 @@ TEST_P(LongRows, WithEqualScoresDoNotDrift) {
   ExpectRightAttention(problem, nullptr, Attend(Engine(), problem));
 }
 
+TEST_P(LongRows, OfTensorCoresDoNotDrift) {
+  for (int32_t dtype : {MOBA_BF16, MOBA_F16}) {
+    SCOPED_TRACE(DtypeName(dtype));
+    Problem problem;
+    problem.dtype = dtype;
+    problem.head_dim = problem.head_dim_v = 64;
+    problem.sequences = {{16, keys_ / 10}};
+    problem.options = FullAttention();
+    Randomize(&problem, 17);
+    for (double& value : problem.v) value = Round(1 + value / 8, dtype);
+    ExpectRightAttention(problem, nullptr, Attend(Engine(), problem));
+    problem.options = BlockSparse(keys_ / 30, 3);
+    const Outcome outcome = Attend(Engine(), problem);
+    ExpectRightAttention(problem, &outcome.selection, outcome);
+  }
+}
+
 // All terms of a sum alike: every addition rounds the same way.
 TEST_P(LongRows, OfConstantValuesDoNotDrift) {
   for (const int64_t keys : {30, 100, 128, 512, 4100, 32768}) {

@@ -1,7 +1,5 @@
 #include "merge.h"
 
-#include "engines.h"
-
 namespace moba_test {
 namespace {
 
@@ -44,12 +42,32 @@ void Merge::FillInputs(std::mt19937_64& random) {
   for (TensorMemory* input : {&o_a, &lse_a, &o_b, &lse_b}) FillNormal(*input, random);
 }
 
-int32_t Merge::Run(const moba_engine* engine, void* stream) {
-  PlaceOn(engine, {&shapes.o_a, &shapes.lse_a, &shapes.o_b, &shapes.lse_b, &shapes.o, &shapes.lse});
-  return moba_merge_states(engine, &shapes, o_a.origin(),
-                           reinterpret_cast<const float*>(lse_a.origin()), o_b.origin(),
-                           reinterpret_cast<const float*>(lse_b.origin()), o.origin(),
-                           reinterpret_cast<float*>(lse.origin()), stream);
+void Merge::PlaceOn(const moba_engine* engine) {
+  placement.MoveTo(
+      engine, {&shapes.o_a, &shapes.lse_a, &shapes.o_b, &shapes.lse_b, &shapes.o, &shapes.lse});
+  if (!placement.empty()) return;
+  for (const TensorMemory* tensor : {&o_a, &lse_a, &o_b, &lse_b, &o, &lse}) {
+    placement.Add(tensor->memory());
+  }
+}
+
+int32_t Merge::Run(const moba_engine* engine) {
+  PlaceOn(engine);
+  placement.Upload();
+  const int32_t status = Enqueue(engine, nullptr);
+  if (status == MOBA_OK) placement.Download();
+  return status;
+}
+
+int32_t Merge::Enqueue(const moba_engine* engine, void* stream) const {
+  const auto values = [&](const TensorMemory& tensor) {
+    return placement.Address(tensor.origin());
+  };
+  const auto rows = [&](const TensorMemory& tensor) {
+    return reinterpret_cast<float*>(values(tensor));
+  };
+  return moba_merge_states(engine, &shapes, values(o_a), rows(lse_a), values(o_b), rows(lse_b),
+                           values(o), rows(lse), stream);
 }
 
 }  // namespace moba_test

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "moba/moba.h"
+#include "placement.h"
 #include "tensor_memory.h"
 
 namespace moba_test {
@@ -19,10 +20,16 @@ struct Merge {
   // Normally distributed partial results.
   void FillInputs(std::mt19937_64& random);
 
-  int32_t Run(const moba_engine* engine, void* stream = nullptr);
+  // Gives the tensors a place on the engine's device; nothing more when they have it.
+  void PlaceOn(const moba_engine* engine);
+  // Merges what the tensors hold now, and waits until their memory holds the result.
+  int32_t Run(const moba_engine* engine);
+  // The merge alone, between an upload and a download of `placement`.
+  int32_t Enqueue(const moba_engine* engine, void* stream) const;
 
   TensorMemory o_a, lse_a, o_b, lse_b, o, lse;
   moba_merge_shapes shapes = {};
+  Placement placement;
 };
 
 }  // namespace moba_test

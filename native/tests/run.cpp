@@ -229,8 +229,12 @@ Call::Call(const Problem& problem, Operation operation, const RunOptions& option
 }
 
 void Call::PlaceOn(const moba_engine* engine) {
-  moba_test::PlaceOn(engine,
-                     {&shapes.q, &shapes.k, &shapes.v, &shapes.o, &shapes.lse, &shapes.selected});
+  placement.MoveTo(engine,
+                   {&shapes.q, &shapes.k, &shapes.v, &shapes.o, &shapes.lse, &shapes.selected});
+  for (const auto* tensor :
+       {&q_memory, &k_memory, &v_memory, &o_memory, &lse_memory, &selected_memory}) {
+    if (*tensor) placement.Add((*tensor)->memory());
+  }
 }
 
 void Call::MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill, Guard guard) {
@@ -238,22 +242,35 @@ void Call::MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill, Guard 
   workspace_memory.emplace(static_cast<size_t>(workspace_bytes), 64, guard);
   std::memset(workspace_memory->data(), fill, workspace_memory->size());
   workspace = workspace_memory->data();
+  placement.Add(*workspace_memory);
 }
 
 int32_t Call::Run(const moba_plan* plan, const moba_run_shapes* given_shapes) {
+  placement.Upload();
+  const int32_t status = Enqueue(plan, given_shapes);
+  if (status == MOBA_OK) placement.Download(stream);
+  return status;
+}
+
+int32_t Call::Enqueue(const moba_plan* plan, const moba_run_shapes* given_shapes) const {
+  const void* const on_q = placement.Address(q);
+  const void* const on_k = placement.Address(k);
+  const void* const on_v = placement.Address(v);
+  void* const on_o = placement.Address(o);
+  auto* const on_lse = static_cast<float*>(placement.Address(lse));
+  auto* const on_selected = static_cast<int32_t*>(placement.Address(selected));
+  void* const on_workspace = placement.Address(workspace);
   switch (operation) {
     case Operation::kRoute:
-      return moba_route(plan, given_shapes, q, k, cu_seqlens_q, cu_seqlens_k,
-                        static_cast<int32_t*>(selected), workspace, workspace_bytes, stream,
-                        progress, cancel);
+      return moba_route(plan, given_shapes, on_q, on_k, cu_seqlens_q, cu_seqlens_k, on_selected,
+                        on_workspace, workspace_bytes, stream, progress, cancel);
     case Operation::kAttend:
-      return moba_attend(plan, given_shapes, q, k, v, cu_seqlens_q, cu_seqlens_k, o,
-                         static_cast<float*>(lse), static_cast<int32_t*>(selected), workspace,
-                         workspace_bytes, stream, progress, cancel);
+      return moba_attend(plan, given_shapes, on_q, on_k, on_v, cu_seqlens_q, cu_seqlens_k, on_o,
+                         on_lse, on_selected, on_workspace, workspace_bytes, stream, progress,
+                         cancel);
     case Operation::kAttendSelected:
-      return moba_attend_selected(plan, given_shapes, q, k, v, cu_seqlens_q, cu_seqlens_k,
-                                  static_cast<const int32_t*>(selected), o,
-                                  static_cast<float*>(lse), workspace, workspace_bytes, stream,
+      return moba_attend_selected(plan, given_shapes, on_q, on_k, on_v, cu_seqlens_q, cu_seqlens_k,
+                                  on_selected, on_o, on_lse, on_workspace, workspace_bytes, stream,
                                   progress, cancel);
   }
   return MOBA_INTERNAL;

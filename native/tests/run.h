@@ -13,6 +13,7 @@
 #include "guarded_memory.h"
 #include "moba/moba.h"
 #include "oracle.h"
+#include "placement.h"
 #include "tensor_memory.h"
 
 namespace moba_test {
@@ -65,13 +66,16 @@ struct Call {
   Call(const Problem& problem, Operation operation, const RunOptions& options,
        const Selection* imported = nullptr);
 
-  // Describes the tensors as memory of the engine's device.
+  // Gives the tensors, and the workspace that is made later, a place on the engine's device.
   void PlaceOn(const moba_engine* engine);
   // Gives the call a workspace as large as the plan asks for.
   void MakeWorkspace(const OwnedPlan& owned_plan, unsigned char fill = 0xff,
                      Guard guard = Guard::kBehind);
+  // Runs on what the tensors hold now, and waits until their memory holds the results.
   int32_t Run(const moba_plan* plan) { return Run(plan, &shapes); }
   int32_t Run(const moba_plan* plan, const moba_run_shapes* given_shapes);
+  // The run alone, between an upload and a download of `placement`.
+  int32_t Enqueue(const moba_plan* plan, const moba_run_shapes* given_shapes) const;
 
   bool InputsUnchanged() const;
   bool OutputsUntouched() const;
@@ -99,6 +103,7 @@ struct Call {
   std::optional<TensorMemory> q_memory, k_memory, v_memory, cu_q_memory, cu_k_memory, o_memory,
       lse_memory, selected_memory;
   std::optional<GuardedMemory> workspace_memory;
+  Placement placement;
 
  private:
   std::vector<const std::optional<TensorMemory>*> Inputs() const;

@@ -32,6 +32,7 @@ class TensorMemory {
   // All bytes are as Fill, or the constructor, left them.
   bool Unchanged() const;
 
+  const GuardedMemory& memory() const { return memory_; }
   // Address of the lowest element, and of element (0, 0, ..).
   unsigned char* lowest() const { return memory_.data(); }
   unsigned char* origin() const { return memory_.data() + origin_offset_; }
