@@ -1,11 +1,13 @@
 #include "workload.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 #include <random>
 #include <stdexcept>
+#include <thread>
 
 namespace moba_bench {
 namespace {
@@ -26,24 +28,60 @@ moba_tensor Describe(int32_t dtype, std::vector<int64_t> shape) {
   return tensor;
 }
 
-// Uniform values in [-1, 1), with bits that fp32, fp16 and bf16 all hold.
-void FillUniform(void* memory, int32_t dtype, int64_t count, uint32_t seed) {
+void FillPart(char* memory, int32_t dtype, int64_t count, uint32_t seed) {
   std::minstd_rand random(seed);
   for (int64_t i = 0; i < count; ++i) {
     const int32_t step = static_cast<int32_t>(random() >> 8 & 0xff) - 128;
     const float value = static_cast<float>(step) / 128.0f;
     if (dtype == MOBA_F32) {
-      static_cast<float*>(memory)[i] = value;
+      reinterpret_cast<float*>(memory)[i] = value;
     } else {
       uint32_t bits;
       std::memcpy(&bits, &value, sizeof bits);
       const uint32_t f16 = (bits >> 16 & 0x8000) |
                            (value == 0 ? 0 : ((bits >> 23 & 0xff) - 112) << 10) |
                            (bits >> 13 & 0x3ff);
-      static_cast<uint16_t*>(memory)[i] =
+      reinterpret_cast<uint16_t*>(memory)[i] =
           static_cast<uint16_t>(dtype == MOBA_F16 ? f16 : bits >> 16);
     }
   }
+}
+
+bool HasDevice(const moba_engine* engine) {
+  moba_engine_info info = {};
+  info.struct_size = sizeof info;
+  Check(moba_engine_get_info(engine, &info));
+  return info.backend == MOBA_BACKEND_CUDA;
+}
+
+int64_t SelectionWidth(const Shape& shape) {
+  if (shape.block_size == 0) return 1;
+  return std::min(shape.top_k, (shape.tokens + shape.block_size - 1) / shape.block_size);
+}
+
+moba_plan* MakePlan(const moba_engine* engine, const Shape& shape, int32_t dtype) {
+  moba_plan_config config = {};
+  config.struct_size = sizeof config;
+  config.dtype = dtype;
+  config.num_heads = shape.heads;
+  config.num_kv_heads = shape.kv_heads;
+  config.head_dim = config.head_dim_v = shape.head_dim;
+  config.max_tokens_q = config.max_tokens_k = shape.tokens;
+  config.max_sequences = 1;
+  moba_options_init(&config.options);
+  config.options.attention =
+      shape.block_size > 0 ? MOBA_ATTENTION_BLOCK_SPARSE : MOBA_ATTENTION_FULL;
+  config.options.block_size = shape.block_size;
+  config.options.top_k = shape.top_k;
+  moba_plan* plan = nullptr;
+  Check(moba_plan_create(engine, &config, &plan));
+  return plan;
+}
+
+int64_t WorkspaceBytes(const moba_plan* plan) {
+  int64_t bytes = 0;
+  Check(moba_plan_workspace_bytes(plan, &bytes));
+  return bytes;
 }
 
 }  // namespace
@@ -53,71 +91,87 @@ void Check(int32_t status) {
   throw std::runtime_error(std::string(moba_status_name(status)) + ": " + moba_last_error());
 }
 
-void Workload::FreeAligned::operator()(void* memory) const { std::free(memory); }
-
-Workload::Memory Workload::Allocate(int64_t bytes) {
-  const size_t size = static_cast<size_t>((bytes + 63) / 64 * 64);
-  Memory memory(std::aligned_alloc(64, std::max<size_t>(size, 64)));
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory.get(), 0, size);
-  return memory;
+Buffer::Buffer(const moba_engine* engine, int64_t bytes)
+    : engine_(engine), on_device_(HasDevice(engine)) {
+  if (on_device_) {
+    Check(moba_memory_allocate(engine, MOBA_MEMORY_DEVICE, bytes, &address_));
+    return;
+  }
+  const size_t size = static_cast<size_t>(std::max<int64_t>((bytes + 63) / 64 * 64, 64));
+  address_ = std::aligned_alloc(64, size);
+  if (address_ == nullptr) throw std::bad_alloc();
+  std::memset(address_, 0, size);
 }
 
-Workload::Workload(const moba_engine* engine, const Shape& shape, int32_t dtype) : shape_(shape) {
-  const int64_t n = shape.tokens;
-  const int64_t width = std::max<int64_t>(
-      1, BlockSparse() ? std::min(shape.top_k, (n + shape.block_size - 1) / shape.block_size) : 1);
-  moba_plan_config config = {};
-  config.struct_size = sizeof config;
-  config.dtype = dtype;
-  config.num_heads = shape.heads;
-  config.num_kv_heads = shape.kv_heads;
-  config.head_dim = config.head_dim_v = shape.head_dim;
-  config.max_tokens_q = config.max_tokens_k = n;
-  config.max_sequences = 1;
-  moba_options_init(&config.options);
-  config.options.attention = BlockSparse() ? MOBA_ATTENTION_BLOCK_SPARSE : MOBA_ATTENTION_FULL;
-  config.options.block_size = shape.block_size;
-  config.options.top_k = shape.top_k;
-  Check(moba_plan_create(engine, &config, &plan_));
-  Check(moba_plan_workspace_bytes(plan_, &workspace_bytes_));
-  workspace_ = Allocate(workspace_bytes_);
+Buffer::~Buffer() {
+  if (on_device_) {
+    moba_memory_free(engine_, MOBA_MEMORY_DEVICE, address_);
+  } else {
+    std::free(address_);
+  }
+}
 
-  const int64_t q_count = n * shape.heads * shape.head_dim;
-  const int64_t k_count = n * shape.kv_heads * shape.head_dim;
-  q_ = Allocate(q_count * ElementSize(dtype));
-  k_ = Allocate(k_count * ElementSize(dtype));
-  v_ = Allocate(k_count * ElementSize(dtype));
-  o_ = Allocate(q_count * ElementSize(dtype));
-  lse_ = Allocate(n * shape.heads * 4);
-  selected_ = Allocate(n * shape.heads * width * 4);
-  FillUniform(q_.get(), dtype, q_count, 1);
-  FillUniform(k_.get(), dtype, k_count, 2);
-  FillUniform(v_.get(), dtype, k_count, 3);
+void Buffer::FillUniform(int32_t dtype, int64_t count, uint32_t seed) {
+  const int64_t size = ElementSize(dtype);
+  std::unique_ptr<char[]> staged;
+  if (on_device_) staged = std::make_unique_for_overwrite<char[]>(count * size);
+  char* const values = on_device_ ? staged.get() : as<char>();
+  constexpr int64_t kPart = int64_t{1} << 20;
+  std::atomic<int64_t> next = 0;
+  const auto fill = [&] {
+    for (int64_t part; (part = next++) * kPart < count;) {
+      FillPart(values + part * kPart * size, dtype, std::min(kPart, count - part * kPart),
+               seed + 1000 * static_cast<uint32_t>(part));
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
+    threads.emplace_back(fill);
+  }
+  threads.clear();
+  if (!on_device_) return;
+  Check(moba_memory_copy(engine_, address_, values, count * size, nullptr));
+  Check(moba_stream_synchronize(engine_, nullptr));
+}
+
+Workload::Workload(const moba_engine* engine, const Shape& shape, int32_t dtype)
+    : shape_(shape),
+      plan_(MakePlan(engine, shape, dtype)),
+      workspace_bytes_(WorkspaceBytes(plan_.get())),
+      q_(engine, shape.tokens * shape.heads * shape.head_dim * ElementSize(dtype)),
+      k_(engine, shape.tokens * shape.kv_heads * shape.head_dim * ElementSize(dtype)),
+      v_(engine, shape.tokens * shape.kv_heads * shape.head_dim * ElementSize(dtype)),
+      o_(engine, shape.tokens * shape.heads * shape.head_dim * ElementSize(dtype)),
+      lse_(engine, shape.tokens * shape.heads * 4),
+      selected_(engine, shape.tokens * shape.heads * SelectionWidth(shape) * 4),
+      workspace_(engine, workspace_bytes_) {
+  const int64_t n = shape.tokens;
+  q_.FillUniform(dtype, n * shape.heads * shape.head_dim, 1);
+  k_.FillUniform(dtype, n * shape.kv_heads * shape.head_dim, 2);
+  v_.FillUniform(dtype, n * shape.kv_heads * shape.head_dim, 3);
 
   shapes_.struct_size = sizeof shapes_;
   shapes_.q = shapes_.o = Describe(dtype, {n, shape.heads, shape.head_dim});
   shapes_.k = shapes_.v = Describe(dtype, {n, shape.kv_heads, shape.head_dim});
   shapes_.lse = Describe(MOBA_F32, {n, shape.heads});
-  if (BlockSparse()) shapes_.selected = Describe(MOBA_I32, {n, shape.heads, width});
-  for (moba_tensor* absent : {&shapes_.cu_seqlens_q, &shapes_.cu_seqlens_k}) {
-    absent->struct_size = sizeof *absent;
+  if (BlockSparse()) shapes_.selected = Describe(MOBA_I32, {n, shape.heads, SelectionWidth(shape)});
+  for (moba_tensor* tensor : {&shapes_.q, &shapes_.k, &shapes_.v, &shapes_.o, &shapes_.lse,
+                              &shapes_.selected, &shapes_.cu_seqlens_q, &shapes_.cu_seqlens_k}) {
+    tensor->struct_size = sizeof *tensor;
+    if (tensor->ndim > 0 && q_.OnDevice()) tensor->device_type = MOBA_DEVICE_CUDA;
   }
-  if (!BlockSparse()) shapes_.selected.struct_size = sizeof shapes_.selected;
 }
 
-Workload::~Workload() { moba_plan_destroy(plan_); }
-
-void Workload::Attend() {
-  Check(moba_attend(plan_, &shapes_, q_.get(), k_.get(), v_.get(), nullptr, nullptr, o_.get(),
-                    static_cast<float*>(lse_.get()), static_cast<int32_t*>(selected_.get()),
-                    workspace_.get(), workspace_bytes_, nullptr, nullptr, nullptr));
+void Workload::Attend(void* stream) {
+  Check(moba_attend(plan_.get(), &shapes_, q_.as(), k_.as(), v_.as(), nullptr, nullptr, o_.as(),
+                    lse_.as<float>(), BlockSparse() ? selected_.as<int32_t>() : nullptr,
+                    workspace_.as(), workspace_bytes_, stream, nullptr, nullptr));
 }
 
-void Workload::Route() {
-  Check(moba_route(plan_, &shapes_, q_.get(), k_.get(), nullptr, nullptr,
-                   static_cast<int32_t*>(selected_.get()), workspace_.get(), workspace_bytes_,
-                   nullptr, nullptr, nullptr));
+void Workload::Route(void* stream) {
+  Check(moba_route(plan_.get(), &shapes_, q_.as(), k_.as(), nullptr, nullptr,
+                   selected_.as<int32_t>(), workspace_.as(), workspace_bytes_, stream, nullptr,
+                   nullptr));
 }
 
 double Workload::UsefulGflop() const {

@@ -21,34 +21,52 @@ struct Shape {
   int64_t top_k;
 };
 
+// Memory where an engine computes: of its device, or of the processor, zeroed.
+class Buffer {
+ public:
+  Buffer(const moba_engine* engine, int64_t bytes);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  template <typename T = void>
+  T* as() const {
+    return static_cast<T*>(address_);
+  }
+  bool OnDevice() const { return on_device_; }
+  // Uniform values in [-1, 1), with bits that fp32, fp16 and bf16 all hold, from all processors.
+  void FillUniform(int32_t dtype, int64_t count, uint32_t seed);
+
+ private:
+  const moba_engine* engine_;
+  bool on_device_;
+  void* address_ = nullptr;
+};
+
 // Causal attention over one sequence of uniformly distributed values. Throws with the library's
 // sentence on any failure.
 class Workload {
  public:
   Workload(const moba_engine* engine, const Shape& shape, int32_t dtype);
-  ~Workload();
-  Workload(const Workload&) = delete;
-  Workload& operator=(const Workload&) = delete;
 
-  void Attend();
-  void Route();  // block-sparse only
+  // On a device they are enqueued in the stream.
+  void Attend(void* stream = nullptr);
+  void Route(void* stream = nullptr);  // block-sparse only
 
   bool BlockSparse() const { return shape_.block_size > 0; }
   // 2 (D + Dv) per visible, selected pair.
   double UsefulGflop() const;
 
  private:
-  struct FreeAligned {
-    void operator()(void* memory) const;
+  struct DestroyPlan {
+    void operator()(moba_plan* plan) const { moba_plan_destroy(plan); }
   };
-  using Memory = std::unique_ptr<void, FreeAligned>;
-  static Memory Allocate(int64_t bytes);
 
   Shape shape_;
-  moba_plan* plan_ = nullptr;
+  std::unique_ptr<moba_plan, DestroyPlan> plan_;
+  int64_t workspace_bytes_;
   moba_run_shapes shapes_ = {};
-  Memory q_, k_, v_, o_, lse_, selected_, workspace_;
-  int64_t workspace_bytes_ = 0;
+  Buffer q_, k_, v_, o_, lse_, selected_, workspace_;
 };
 
 // Throws std::runtime_error with moba_last_error() unless status is MOBA_OK.

@@ -10,23 +10,6 @@
 namespace moba_test {
 namespace {
 
-Problem MakeProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head_dim,
-                    std::vector<Lengths> sequences, const moba_options& options) {
-  Problem problem;
-  problem.dtype = dtype;
-  problem.heads = heads;
-  problem.kv_heads = kv_heads;
-  problem.head_dim = head_dim;
-  problem.head_dim_v = head_dim;
-  problem.sequences = std::move(sequences);
-  problem.options = options;
-  return problem;
-}
-
-std::string Name(const char* letter, int64_t value) {
-  return std::string(letter) + std::to_string(value);
-}
-
 std::string GuardName(Guard guard) { return guard == Guard::kBehind ? "" : "_guard_before"; }
 
 // The same values for every kv head, as kSharedKvHeads has memory for one only.
@@ -326,7 +309,7 @@ std::vector<GridCase> TensorCoreCases() {
         const std::string name =
             Name("_H", heads) + Name("_G", kv_heads) + (causal != 0 ? "_causal" : "_bidirectional");
         add(name, problem, {});
-        add(name + "_no_lse", problem, {.with_lse = false, .with_selected = false, .spare = 99});
+        add(name + "_no_lse", problem, {.with_lse = false, .spare = 99});
         problem.options.routing = MOBA_ROUTING_PER_GROUP;
         problem.options.sink_blocks = 1;
         problem.options.local_blocks = causal != 0 ? 2 : 1;

@@ -77,33 +77,37 @@ double LargestError(const std::vector<double>& got, const std::vector<double>& e
 
 }  // namespace
 
+testing::AssertionResult IsRightRow(const Problem& problem, const Router& router,
+                                    const Selection& selection, size_t sequence, int64_t query,
+                                    int64_t head) {
+  const int64_t group = problem.heads / problem.kv_heads;
+  const int64_t token = problem.FirstQ(sequence) + query;
+  const RowRanking ranking = router.Rank(sequence, query, head);
+  const std::vector<int32_t> want = Choose(ranking);
+  const std::vector<int32_t> got = selection.Blocks(token, head);
+  bool right = WellFormed(selection, token, head) &&
+               (got == want || (got.size() == want.size() && got.back() < ranking.eligible &&
+                                InsideMargin(ranking, want, got)));
+  if (problem.options.routing == MOBA_ROUTING_PER_GROUP) {
+    right = right && got == selection.Blocks(token, head / group * group);
+  }
+  if (right) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << "sequence " << sequence << ", query " << query << ", head " << head << " selected "
+         << Text(got) << ", expected " << Text(want);
+}
+
 void ExpectRightSelection(const Problem& problem, const Selection& selection) {
   ASSERT_EQ(selection.width, problem.SelectionWidth());
   ASSERT_EQ(selection.blocks.size(),
             static_cast<size_t>(problem.TokensQ() * problem.heads * selection.width));
   const Router router(problem);
-  const Selection expected = router.Select();
-  const int64_t group = problem.heads / problem.kv_heads;
   int wrong = 0;
   for (size_t s = 0; s < problem.sequences.size(); ++s) {
     for (int64_t i = 0; i < problem.sequences[s].q; ++i) {
-      const int64_t token = problem.FirstQ(s) + i;
       for (int64_t h = 0; h < problem.heads; ++h) {
-        const std::vector<int32_t> want = expected.Blocks(token, h);
-        const std::vector<int32_t> got = selection.Blocks(token, h);
-        bool right = WellFormed(selection, token, h);
-        if (right && got != want) {
-          const RowRanking ranking = router.Rank(s, i, h);
-          right = got.size() == want.size() && got.back() < ranking.eligible &&
-                  InsideMargin(ranking, want, got);
-        }
-        if (problem.options.routing == MOBA_ROUTING_PER_GROUP) {
-          right = right && got == selection.Blocks(token, h / group * group);
-        }
-        if (!right && ++wrong == 1) {
-          ADD_FAILURE() << "sequence " << s << ", query " << i << ", head " << h << " selected "
-                        << Text(got) << ", expected " << Text(want);
-        }
+        const testing::AssertionResult right = IsRightRow(problem, router, selection, s, i, h);
+        if (!right && ++wrong == 1) ADD_FAILURE() << right.message();
       }
     }
   }

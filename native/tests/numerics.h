@@ -2,11 +2,19 @@
 #ifndef MOBA_TESTS_NUMERICS_H_
 #define MOBA_TESTS_NUMERICS_H_
 
+#include <gtest/gtest.h>
+
 #include "moba/moba.h"
 #include "oracle.h"
 #include "run.h"
 
 namespace moba_test {
+
+// Whether what one row selected is the oracle's choice, or differs only inside the margin;
+// ascending and padded.
+testing::AssertionResult IsRightRow(const Problem& problem, const Router& router,
+                                    const Selection& selection, size_t sequence, int64_t query,
+                                    int64_t head);
 
 // The selection is the oracle's, or differs only inside the margin; rows are ascending and padded.
 void ExpectRightSelection(const Problem& problem, const Selection& selection);

@@ -181,6 +181,21 @@ RowRanking Router::Rank(size_t sequence, int64_t query, int64_t head) const {
   return ranking;
 }
 
+std::vector<int32_t> Choose(const RowRanking& ranking) {
+  std::vector<int32_t> order(ranking.eligible);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+    if (ranking.forced[a] != ranking.forced[b]) return ranking.forced[a] == true;
+    const double x = ranking.scores[a];
+    const double y = ranking.scores[b];
+    if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
+    return x > y;
+  });
+  order.resize(ranking.selectable);
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
 Selection Router::Select() const {
   Selection selection;
   selection.heads = problem_.heads;
@@ -189,18 +204,8 @@ Selection Router::Select() const {
   for (size_t s = 0; s < problem_.sequences.size(); ++s) {
     for (int64_t i = 0; i < problem_.sequences[s].q; ++i) {
       for (int64_t h = 0; h < problem_.heads; ++h) {
-        const RowRanking ranking = Rank(s, i, h);
-        std::vector<int32_t> order(ranking.eligible);
-        std::iota(order.begin(), order.end(), 0);
-        std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-          if (ranking.forced[a] != ranking.forced[b]) return ranking.forced[a] == true;
-          const double x = ranking.scores[a];
-          const double y = ranking.scores[b];
-          if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
-          return x > y;
-        });
-        std::sort(order.begin(), order.begin() + ranking.selectable);
-        std::copy_n(order.begin(), ranking.selectable, selection.Row(problem_.FirstQ(s) + i, h));
+        const std::vector<int32_t> chosen = Choose(Rank(s, i, h));
+        std::copy(chosen.begin(), chosen.end(), selection.Row(problem_.FirstQ(s) + i, h));
       }
     }
   }

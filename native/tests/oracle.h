@@ -74,12 +74,14 @@ struct RowRanking {
   double margin = 0;           // 1e-5 * |q| * max |c|; PER_GROUP: the sum of |q| over the heads
 };
 
+// The choice, ties to the lower index.
+std::vector<int32_t> Choose(const RowRanking& ranking);
+
 // Section 2 of the specification.
 class Router {
  public:
   explicit Router(const Problem& problem);
   RowRanking Rank(size_t sequence, int64_t query, int64_t head) const;
-  // The choice, ties to the lower index.
   Selection Select() const;
 
  private:

@@ -24,6 +24,25 @@ struct GridCase {
   RunOptions run;
 };
 
+// Values as long as keys.
+inline Problem MakeProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                           std::vector<Lengths> sequences, const moba_options& options) {
+  Problem problem;
+  problem.dtype = dtype;
+  problem.heads = heads;
+  problem.kv_heads = kv_heads;
+  problem.head_dim = head_dim;
+  problem.head_dim_v = head_dim;
+  problem.sequences = std::move(sequences);
+  problem.options = options;
+  return problem;
+}
+
+// A part of a case's name.
+inline std::string Name(const char* letter, int64_t value) {
+  return std::string(letter) + std::to_string(value);
+}
+
 inline void PrintTo(const GridCase& grid_case, std::ostream* out) { *out << grid_case.name; }
 
 using TargetAndCase = std::tuple<int32_t, GridCase>;
