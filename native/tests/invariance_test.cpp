@@ -88,6 +88,7 @@ TEST_P(SameBits, WhateverTheCallersFloatingPointEnvironment) {
   const moba_engine* engine = SharedEngine(std::get<0>(GetParam()), 2);
   const Outcome expected = Attend(engine, problem);
   Call call(problem, Operation::kAttend, {});
+  call.PlaceOn(engine);
   const OwnedPlan plan(engine, call.config);
   call.MakeWorkspace(plan);
   const unsigned usual = _mm_getcsr();

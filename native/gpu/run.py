@@ -1,0 +1,195 @@
+"""Runs the kit on a machine with a GPU: ./run.sh [--quick] [PART...]
+
+Parts, in this order: smoke, which always comes first; correctness; sanitizer; java; benchmark. All of them without
+arguments. Each has a time limit and a log; $OUT, or report/ beside this file, receives at most eight files. --quick
+takes every seventh case and small shapes: a rehearsal with an emulated device, whose library MOBA_CUDA_LIBRARY names.
+
+Exit status: 0 nothing was found; 1 something was; 2 bad usage.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import suites
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PARTS = ["smoke", "correctness", "sanitizer", "java", "benchmark"]
+# Findings, the most important first.
+KINDS = {"crash": "crashes, and lost devices", "wrong": "wrong results", "race": "errors and races that a sanitizer saw",
+         "slow": "parts that ran out of time"}
+
+TESTS = os.path.join(HERE, "moba_tests")
+BENCH = os.path.join(HERE, "moba_gpu_bench")
+
+# Filter and seconds. The sizes for a GPU alone come last.
+CORRECTNESS = [
+    ("MergeStates.*:*Routing.*", 30),
+    ("TensorCores/Forward.*", 60),
+    ("*Forward.*:-Large/*:TensorCores/*", 90),
+    ("Large/Forward.*", 60),
+    ("*ImportedSelection.*:*RoutedContainment.*:*Containment.*", 60),
+    ("*LongRows.*", 60),
+    ("*SameBits.*:*Chunked.*", 60),
+    ("*Device*", 30),
+    ("Small/Sampled.*:Large/Sampled.*", 240),
+]
+
+# A few cases of each kernel, for tools that slow it down a hundredfold.
+FORWARD = "Forward.MatchesOracle/cuda_"
+SANITIZED = ":".join(
+    [f"TensorCores/{FORWARD}{case}" for case in
+     ("bf16_D128_B64_K4", "f16_D64_B100_K2", "bf16_D192_B16_K3", "bf16_D256_full", "f16_D64_H8_G2_causal")] +
+    [f"BlockSizes/{FORWARD}f32_B16_K3", f"Options/{FORWARD}H8_G2_per_group_causal_sinks1_local1",
+     "MergeStates.OfTwoHalvesIsTheWhole/cuda"])
+SANITIZERS = {"memcheck": 80, "racecheck": 80, "synccheck": 60}
+
+
+class Report:
+    def __init__(self, folder, quick):
+        self.folder = folder
+        self.quick = quick
+        self.lines = []
+        self.found = []
+        self.scratch = tempfile.mkdtemp(prefix="moba-kit-")
+        self.environment = dict(os.environ)
+        self.environment.setdefault("MOBA_CUDA_LIBRARY", os.path.join(HERE, "libmoba_cuda.so"))
+        self.environment["PYTHONUNBUFFERED"] = "1"
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def say(self, line):
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def take(self, part, outcome, seconds, what=""):
+        self.found += [(kind, f"{part}: {test}") for kind, test in outcome.found]
+        self.say(f"{part:12} {outcome.passed:5} passed {len(outcome.found):4} found {outcome.skipped:4} skipped "
+                 f"{seconds:6.1f} s  {what}")
+
+    def suite(self, part, filter_, limit, log, environment, wrapper=(), what=None):
+        start = time.monotonic()
+        outcome = suites.run_suite(TESTS, filter_, environment, log, start + limit, self.scratch, wrapper)
+        self.take(part, outcome, time.monotonic() - start, what or filter_)
+
+    def program(self, part, command, limit, log, lost="crash"):
+        """Any other program: what it printed last is shown. Returns whether it ended well."""
+        start = time.monotonic()
+        process = suites.Process(command, self.environment, log)
+        tail = list(process.lines(start + limit))[-40:]
+        outcome = suites.Outcome()
+        if process.timed_out:
+            outcome.add("slow", f"{os.path.basename(command[0])}: time was up after {limit} s")
+        elif process.process.returncode != 0:
+            outcome.add(lost, f"{' '.join(command[-1:])}: exit status {process.process.returncode}")
+        else:
+            outcome.passed = 1
+        self.take(part, outcome, time.monotonic() - start, os.path.basename(command[0]))
+        return outcome.passed == 1, tail
+
+
+def smoke(report, log):
+    for command in (["nvidia-smi", "-L"], [BENCH]):
+        if shutil.which(command[0]) is None:
+            report.say(f"smoke        {command[0]} is not here")
+            continue
+        well, tail = report.program("smoke", command, 60, log)
+        report.say("             " + (tail[-1].strip() if tail else "it printed nothing"))
+        if command[0] == BENCH and not well:
+            return False
+    report.suite("smoke", f"HeadDims/{FORWARD}f32_D64:HeadDims/{FORWARD}bf16_D128", 60, log, report.environment,
+                 what="two small runs against the oracle")
+    return not report.found
+
+
+def correctness(report, log):
+    environment = dict(report.environment)
+    chosen = CORRECTNESS
+    if report.quick:
+        environment["MOBA_TESTS_REDUCED"] = "1"
+        chosen = [(filter_.replace(":Large/Sampled.*", ""), limit) for filter_, limit in chosen
+                  if not filter_.startswith("Large/")]
+    for filter_, limit in chosen:
+        report.suite("correctness", filter_, limit, log, environment)
+
+
+def sanitizer(report, log):
+    if shutil.which("compute-sanitizer") is None:
+        report.say("sanitizer    compute-sanitizer is not on the PATH: left out")
+        return
+    for tool, limit in SANITIZERS.items():
+        command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9"]
+        report.suite("sanitizer", SANITIZED, limit, log, report.environment, command, tool)
+    # The benchmark leaves workspace and outputs as the device gave them; the tests write poison, which counts as
+    # initialized.
+    report.program("sanitizer", ["compute-sanitizer", "--tool", "initcheck", "--error-exitcode", "9", BENCH, os.devnull,
+                                 "--tokens", "1024", "--heads", "2", "--seconds", "0"], 80, log, lost="race")
+
+
+def java(report, log):
+    program = os.path.join(HERE, "java", "bin", "java")
+    if not os.path.exists(program):
+        report.say("java         there is no java/ beside this file: left out")
+        return
+    well, tail = report.program("java", [program, f"@{os.path.join(HERE, 'java', 'arguments')}"], 240, log, lost="wrong")
+    for line in tail:
+        if "tests successful" in line or "tests failed" in line or not well:
+            report.say("             " + line.rstrip())
+
+
+def benchmark(report, log):
+    ours, peers = (os.path.join(report.scratch, name) for name in ("moba.json", "peers.json"))
+    size = ["--tokens", "1024", "--heads", "1", "--seconds", "0"] if report.quick else []
+    report.program("benchmark", [sys.executable, os.path.join(HERE, "peers.py"), peers], 150, log)
+    report.program("benchmark", [BENCH, ours, *size], 300, log)
+    _, tail = report.program("benchmark", [sys.executable, os.path.join(HERE, "report.py"), ours, peers,
+                                           report.path("benchmark.json"), report.path("benchmark.png")], 60, log)
+    for line in tail:
+        report.say(line.rstrip())
+
+
+def summarize(report):
+    report.say("")
+    for kind, title in KINDS.items():
+        tests = [test for found, test in report.found if found == kind]
+        if tests:
+            report.say(f"{len(tests)} {title}:")
+            for test in tests[:40]:
+                report.say(f"  {test}")
+    report.say(f"found: {len(report.found)}" if report.found else "found: nothing")
+    with open(report.path("summary.txt"), "w") as file:
+        file.write("\n".join(report.lines) + "\n")
+
+
+def main():
+    arguments = sys.argv[1:]
+    quick = "--quick" in arguments
+    chosen = [part for part in arguments if part != "--quick"] or PARTS
+    unknown = [part for part in chosen if part not in PARTS]
+    if unknown:
+        print(f"run.sh: unknown part {unknown[0]}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    folder = os.environ.get("OUT") or os.path.join(HERE, "report")
+    os.makedirs(folder, exist_ok=True)
+    report = Report(folder, quick)
+    try:
+        for part in PARTS:
+            if part != "smoke" and part not in chosen:
+                continue
+            with open(report.path(f"{part}.log"), "w") as log:
+                went_well = globals()[part](report, log)
+            if part == "smoke" and not went_well:
+                report.say("the device cannot be used: nothing else was run")
+                break
+    finally:
+        shutil.rmtree(report.scratch, ignore_errors=True)
+        summarize(report)
+    return 1 if report.found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
