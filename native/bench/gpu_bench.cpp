@@ -81,10 +81,13 @@ std::vector<Shape> Shapes(int64_t most_tokens, int64_t heads) {
   std::vector<Shape> shapes;
   const auto add = [&](int64_t tokens, int64_t block_size, int64_t top_k) {
     if (tokens > most_tokens) return;
-    const std::string choice =
-        block_size == 0 ? "dense" : "b" + std::to_string(block_size) + "_k" + std::to_string(top_k);
-    shapes.push_back({std::to_string(tokens / 1024) + "k_" + choice, tokens, heads, heads, 128,
-                      block_size, top_k});
+    char name[64];
+    if (block_size == 0) {
+      std::snprintf(name, sizeof name, "%ldk_dense", tokens / 1024);
+    } else {
+      std::snprintf(name, sizeof name, "%ldk_b%ld_k%ld", tokens / 1024, block_size, top_k);
+    }
+    shapes.push_back({name, tokens, heads, heads, 128, block_size, top_k});
   };
   for (int64_t tokens : {1, 8, 32, 128, 512, 1024}) {
     tokens *= 1024;

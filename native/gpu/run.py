@@ -136,11 +136,13 @@ def java(report, log):
     if not os.path.exists(program):
         report.say("java         there is no Java here: left out")
         return
-    command = [program, "-cp", f"{folder}/suites.jar:{folder}/jars/*", "--enable-native-access=ALL-UNNAMED",
+    command = [program, "-cp", f"{folder}/suites:{folder}/jars/*", "--enable-native-access=ALL-UNNAMED",
                "--add-modules", "jdk.incubator.vector", "-Dmoba4j.test.cuda=true",
                f"-Dmoba4j.library.path={HERE}/libmoba.so", "org.junit.platform.console.ConsoleLauncher", "execute",
-               f"--scan-classpath={folder}/suites.jar", "--include-tag=cuda | device", "--details=summary",
-               "--disable-banner", "--fail-if-no-tests"]
+               f"--scan-classpath={folder}/suites", "--include-tag=cuda | device",
+               "--exclude-package=dev.moba4j.commandline",  # which starts the launcher
+               f"--config=jqwik.database={report.scratch}/jqwik", "--details=summary", "--disable-banner",
+               "--fail-if-no-tests"]
     _, tail = report.program("java", command, 240, log, lost="wrong")
     for line in tail:
         if "tests successful" in line or "tests failed" in line:
