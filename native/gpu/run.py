@@ -88,7 +88,8 @@ class Report:
             outcome.add(lost, f"{' '.join(command[-1:])}: exit status {process.process.returncode}")
         else:
             outcome.passed = 1
-        self.take(part, outcome, time.monotonic() - start, os.path.basename(command[0]))
+        script = next((word for word in command if word.endswith(".py")), command[0])
+        self.take(part, outcome, time.monotonic() - start, os.path.basename(script))
         return outcome.passed == 1, tail
 
 
@@ -152,7 +153,10 @@ def java(report, log):
 def benchmark(report, log):
     ours, peers = (os.path.join(report.scratch, name) for name in ("moba.json", "peers.json"))
     size = ["--tokens", "1024", "--heads", "1", "--seconds", "0"] if report.quick else []
-    report.program("benchmark", [sys.executable, os.path.join(HERE, "peers.py"), peers], 150, log)
+    _, tail = report.program("benchmark", [sys.executable, os.path.join(HERE, "peers.py"), peers], 150, log)
+    for line in tail:
+        if "left out" in line:
+            report.say("             " + line.rstrip())
     report.program("benchmark", [BENCH, ours, *size], 300, log)
     _, tail = report.program("benchmark", [sys.executable, os.path.join(HERE, "report.py"), ours, peers,
                                            report.path("benchmark.json"), report.path("benchmark.png")], 60, log)

@@ -41,6 +41,13 @@ class Process:
         except ProcessLookupError:
             pass
 
+    def ends_by_itself(self):
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def lines(self, deadline):
         def stop():
             self.timed_out = True
@@ -52,10 +59,12 @@ class Process:
             for line in self.process.stdout:
                 self.log.write(line)
                 yield line
-            self.process.wait()
         finally:
             timer.cancel()
-            self.kill()
+            if self.process.poll() is None and not self.ends_by_itself():
+                self.kill()
+            self.process.wait()
+            self.process.stdout.close()
             self.log.flush()
 
 
