@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/float_environment.h"
 #include "cuda/block.h"
 #include "cuda/runtime.h"
 #include "cuda/emulator/handles.h"
@@ -26,6 +27,12 @@ struct Device {
 Device& TheDevice() {
   static Device device;
   return device;
+}
+
+// A device knows nothing of the floating-point environment of the thread that waits for it.
+void Do(const Work& work) {
+  const cpu::DefaultFloatEnvironment environment;
+  work();
 }
 
 void Complete(EventRecord& record) {
@@ -72,7 +79,7 @@ bool EmulatedStream::Advance() {
   if (work_.empty()) return false;
   const Work work = std::move(work_.front());
   work_.pop_front();
-  work();
+  Do(work);
   return true;
 }
 
@@ -117,7 +124,7 @@ Status Enqueue(const Queue& queue, Work work) {
     return Status::Ok();
   }
   lock.unlock();
-  work();
+  Do(work);
   return Status::Ok();
 }
 
