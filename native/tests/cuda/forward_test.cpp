@@ -11,22 +11,6 @@
 namespace moba_test {
 namespace {
 
-Problem MakeProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head_dim,
-                    std::vector<Lengths> sequences, const moba_options& options) {
-  Problem problem;
-  problem.dtype = dtype;
-  problem.heads = heads;
-  problem.kv_heads = kv_heads;
-  problem.head_dim = problem.head_dim_v = head_dim;
-  problem.sequences = std::move(sequences);
-  problem.options = options;
-  return problem;
-}
-
-std::string Name(const char* letter, int64_t value) {
-  return std::string(letter) + std::to_string(value);
-}
-
 std::vector<GridCase> Cases() {
   std::vector<GridCase> cases;
   const auto add = [&](const std::string& name, const Problem& problem, const RunOptions& run) {

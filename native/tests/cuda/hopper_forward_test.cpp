@@ -17,18 +17,7 @@ class OnHopper {
 
 Problem MakeProblem(int32_t dtype, int64_t head_dim, std::vector<Lengths> sequences,
                     const moba_options& options) {
-  Problem problem;
-  problem.dtype = dtype;
-  problem.heads = 2;
-  problem.kv_heads = 1;
-  problem.head_dim = problem.head_dim_v = head_dim;
-  problem.sequences = std::move(sequences);
-  problem.options = options;
-  return problem;
-}
-
-std::string Name(const char* letter, int64_t value) {
-  return std::string(letter) + std::to_string(value);
+  return moba_test::MakeProblem(dtype, 2, 1, head_dim, std::move(sequences), options);
 }
 
 std::vector<GridCase> Cases() {

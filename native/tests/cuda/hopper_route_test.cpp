@@ -76,15 +76,9 @@ std::vector<T> Some(std::vector<T> all) {
   return Reduced() ? std::vector<T>{all.back()} : all;
 }
 
-Problem MakeProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head_dim,
-                    std::vector<Lengths> sequences, const moba_options& options) {
-  Problem problem;
-  problem.dtype = dtype;
-  problem.heads = heads;
-  problem.kv_heads = kv_heads;
-  problem.head_dim = head_dim;
-  problem.sequences = std::move(sequences);
-  problem.options = options;
+Problem RandomProblem(int32_t dtype, int64_t heads, int64_t kv_heads, int64_t head_dim,
+                      std::vector<Lengths> sequences, const moba_options& options) {
+  Problem problem = MakeProblem(dtype, heads, kv_heads, head_dim, std::move(sequences), options);
   Randomize(&problem, 17);
   return problem;
 }
@@ -109,7 +103,8 @@ TEST(HopperRoute, OfEveryHeadDimension) {
   for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
     for (int64_t dim : Some<int64_t>({64, 128, 192, 256, 96})) {
       SCOPED_TRACE(testing::Message() << DtypeName(dtype) << ", head dimension " << dim);
-      const Problem problem = MakeProblem(dtype, 2, 1, dim, {{66, 4 * 140 + 1}}, BlockSparse(4, 8));
+      const Problem problem =
+          RandomProblem(dtype, 2, 1, dim, {{66, 4 * 140 + 1}}, BlockSparse(4, 8));
       ExpectRight(problem);
       ExpectRight(OfGroups(problem));
     }
@@ -120,13 +115,14 @@ TEST(HopperRoute, OfAnyKAndAnyNumberOfBlocks) {
   for (int64_t top_k : Some<int64_t>({1, 2, 64, 33, 8})) {
     for (int64_t blocks : {1, 9, 128, 129, 300}) {
       SCOPED_TRACE(testing::Message() << "K = " << top_k << ", " << blocks << " blocks");
-      ExpectRight(MakeProblem(MOBA_BF16, 1, 1, 64, {{40, blocks * 3 - 1}}, BlockSparse(3, top_k)));
+      ExpectRight(
+          RandomProblem(MOBA_BF16, 1, 1, 64, {{40, blocks * 3 - 1}}, BlockSparse(3, top_k)));
     }
   }
 }
 
 TEST(HopperRoute, OfGroupsWithTheMostChannelsAndPlaces) {
-  ExpectRight(OfGroups(MakeProblem(MOBA_BF16, 2, 1, 256, {{16, 400}}, BlockSparse(2, 64))));
+  ExpectRight(OfGroups(RandomProblem(MOBA_BF16, 2, 1, 256, {{16, 400}}, BlockSparse(2, 64))));
 }
 
 TEST(HopperRoute, KeepsWhatIsForced) {
@@ -134,7 +130,7 @@ TEST(HopperRoute, KeepsWhatIsForced) {
     for (int64_t sinks : Some<int64_t>({0, 11, 3})) {
       for (int64_t locals : {1, 4}) {
         for (int64_t top_k : {5, 12, 15}) {
-          Problem problem = MakeProblem(MOBA_BF16, 1, 1, 64, {{140, 140}}, BlockSparse(2, top_k));
+          Problem problem = RandomProblem(MOBA_BF16, 1, 1, 64, {{140, 140}}, BlockSparse(2, top_k));
           problem.options.causal = causal;
           problem.options.sink_blocks = sinks;
           problem.options.local_blocks = locals;
@@ -150,7 +146,7 @@ TEST(HopperRoute, KeepsWhatIsForced) {
 
 // Among others: no queries, no keys, fewer keys than queries, and dense ones.
 TEST(HopperRoute, OfSeveralSequences) {
-  Problem problem = MakeProblem(
+  Problem problem = RandomProblem(
       MOBA_BF16, 4, 2, 64, {{130, 130}, {0, 50}, {5, 0}, {200, 60}, {3, 20}, {1, 900}, {140, 777}},
       BlockSparse(8, 5));
   ExpectRight(problem);
@@ -167,7 +163,7 @@ TEST(HopperRoute, OfAnyArrangement) {
     RunOptions options;
     options.arrangement = arrangement;
     options.batch_axis = true;
-    Problem problem = MakeProblem(MOBA_F16, 4, 2, 64, {{20, 200}, {20, 200}}, BlockSparse(8, 4));
+    Problem problem = RandomProblem(MOBA_F16, 4, 2, 64, {{20, 200}, {20, 200}}, BlockSparse(8, 4));
     if (arrangement == Arrangement::kSharedKvHeads) {
       for (int64_t token = 0; token < 400; ++token) {
         for (int64_t c = 0; c < 64; ++c) problem.K(token, 1, c) = problem.K(token, 0, c);
@@ -180,7 +176,7 @@ TEST(HopperRoute, OfAnyArrangement) {
 
 TEST(HopperRoute, DoesNotDependOnHowItIsPassed) {
   const Problem problem =
-      MakeProblem(MOBA_BF16, 4, 2, 64, {{150, 300}, {90, 400}}, BlockSparse(8, 4));
+      RandomProblem(MOBA_BF16, 4, 2, 64, {{150, 300}, {90, 400}}, BlockSparse(8, 4));
   const Selection whole = Routed(problem);
   Call call(problem, Operation::kRoute, {});
   Prepared prepared(problem, {}, call);
@@ -206,7 +202,7 @@ TEST(HopperRoute, TakesTheLowerBlockAmongEqualScores) {
   for (uint32_t range : Some<uint32_t>({1, 3})) {
     for (int64_t top_k : {5, 64}) {
       SCOPED_TRACE(testing::Message() << range << " values, K = " << top_k);
-      Problem problem = MakeProblem(MOBA_F16, 2, 1, 64, {{20, 290}}, BlockSparse(1, top_k));
+      Problem problem = RandomProblem(MOBA_F16, 2, 1, 64, {{20, 290}}, BlockSparse(1, top_k));
       FillWithIntegers(&problem, range, 5);
       // Only a few channels, so that many scores are the same.
       for (size_t i = 0; i < problem.q.size(); ++i) problem.q[i] *= i % 64 < 2;
@@ -218,7 +214,7 @@ TEST(HopperRoute, TakesTheLowerBlockAmongEqualScores) {
 }
 
 TEST(HopperRoute, TakesMinusZeroForZero) {
-  Problem problem = MakeProblem(MOBA_BF16, 1, 1, 64, {{1, 6}}, BlockSparse(1, 3));
+  Problem problem = RandomProblem(MOBA_BF16, 1, 1, 64, {{1, 6}}, BlockSparse(1, 3));
   problem.options.causal = 0;
   problem.q.assign(64, 0);
   problem.k.assign(6 * 64, 0);
@@ -239,7 +235,7 @@ TEST(HopperRoute, OrdersNaNBelowEveryNumber) {
     for (const bool group : Some<bool>({false, true})) {
       SCOPED_TRACE(testing::Message()
                    << poison << ", K = " << top_k << (group ? ", of groups" : ""));
-      Problem problem = MakeProblem(MOBA_BF16, 4, 2, 64, {{40, 200}}, BlockSparse(1, top_k));
+      Problem problem = RandomProblem(MOBA_BF16, 4, 2, 64, {{40, 200}}, BlockSparse(1, top_k));
       FillWithIntegers(&problem, 5, 9);
       if (group) problem = OfGroups(problem);
       problem.Q(7, 1, 3) = poison;
@@ -259,7 +255,7 @@ TEST(HopperRoute, OrdersNaNBelowEveryNumber) {
 TEST(HopperRoute, OfAGroupKeepsWhatOneElementCannotHold) {
   // The heads' queries cancel but for what is far below the precision of the greatest.
   for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
-    Problem problem = OfGroups(MakeProblem(dtype, 3, 1, 64, {{30, 200}}, BlockSparse(1, 3)));
+    Problem problem = OfGroups(RandomProblem(dtype, 3, 1, 64, {{30, 200}}, BlockSparse(1, 3)));
     FillWithIntegers(&problem, 9, 11);
     const double large = dtype == MOBA_F16 ? 60000 : 0x1p14;
     for (int64_t token = 0; token < 30; ++token) {
@@ -284,7 +280,7 @@ TEST(HopperRoute, OfAGroupKeepsWhatOneElementCannotHold) {
 }
 
 TEST(HopperCentroids, AreSummedInDoubleAndRoundedToTheStorageType) {
-  Problem problem = MakeProblem(MOBA_BF16, 1, 1, 64, {{1, 7}}, BlockSparse(3, 1));
+  Problem problem = RandomProblem(MOBA_BF16, 1, 1, 64, {{1, 7}}, BlockSparse(3, 1));
   problem.options.causal = 0;
   std::fill(problem.q.begin(), problem.q.end(), 0);
   std::fill(problem.k.begin(), problem.k.end(), 0);
@@ -304,7 +300,7 @@ TEST(HopperCentroids, AreSummedInDoubleAndRoundedToTheStorageType) {
 
 TEST(HopperCentroids, OfLongBlocks) {
   for (int64_t dim : {64, 96, 256}) {
-    ExpectRight(MakeProblem(MOBA_F16, 2, 2, dim, {{3, 1500}}, BlockSparse(333, 2)));
+    ExpectRight(RandomProblem(MOBA_F16, 2, 2, dim, {{3, 1500}}, BlockSparse(333, 2)));
   }
 }
 
