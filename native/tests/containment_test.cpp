@@ -73,6 +73,25 @@ class Containment : public GridTest {
   double O(const Outcome& outcome, int64_t token, int64_t head, int64_t channel) const {
     return outcome.o[(token * problem_.heads + head) * problem_.head_dim_v + channel];
   }
+  // Of rows that read a poisoned value: the channels that it does not reach. Tensor cores leave
+  // such rows to other kernels, which round differently.
+  bool MayRoundDifferently() const { return problem_.head_dim == 64 && problem_.dtype != MOBA_F32; }
+  void ExpectSameChannel(const Outcome& outcome, int64_t token, int64_t head,
+                         int64_t channel) const {
+    if (MayRoundDifferently()) {
+      EXPECT_NEAR(O(outcome, token, head, channel), O(clean_, token, head, channel), 0.01);
+    } else {
+      EXPECT_EQ(OBits(outcome, token, head, channel), OBits(clean_, token, head, channel));
+    }
+  }
+  void ExpectSameLse(const Outcome& outcome, int64_t token, int64_t head) const {
+    const size_t row = Lse(token, head);
+    if (MayRoundDifferently()) {
+      EXPECT_NEAR(outcome.lse[row], clean_.lse[row], 1e-4);
+    } else {
+      EXPECT_EQ(outcome.lse_bits[row], clean_.lse_bits[row]);
+    }
+  }
   size_t Lse(int64_t token, int64_t head) const { return token * problem_.heads + head; }
 
   // Calls body(token, head, whether that row reads key `key` of `sequence` in kv head `kv_head`).
@@ -127,9 +146,9 @@ TEST_P(Containment, NanInValueReachesItsChannelOfItsReaders) {
     ForEachRow(0, 1, key, [&](int64_t token, int64_t head, bool reads) {
       if (!reads) return;
       EXPECT_TRUE(std::isnan(O(outcome, token, head, 5))) << "token " << token;
-      EXPECT_EQ(OBits(outcome, token, head, 4), OBits(clean_, token, head, 4));
-      EXPECT_EQ(OBits(outcome, token, head, 6), OBits(clean_, token, head, 6));
-      EXPECT_EQ(outcome.lse_bits[Lse(token, head)], clean_.lse_bits[Lse(token, head)]);
+      ExpectSameChannel(outcome, token, head, 4);
+      ExpectSameChannel(outcome, token, head, 6);
+      ExpectSameLse(outcome, token, head);
     });
   }
 }
@@ -144,8 +163,8 @@ TEST_P(Containment, InfinityInValueReachesItsChannelOfItsReaders) {
     ForEachRow(0, 0, key, [&](int64_t token, int64_t head, bool reads) {
       if (!reads) return;
       EXPECT_EQ(O(outcome, token, head, 23), -kInfinity) << "token " << token;
-      EXPECT_EQ(OBits(outcome, token, head, 22), OBits(clean_, token, head, 22));
-      EXPECT_EQ(outcome.lse_bits[Lse(token, head)], clean_.lse_bits[Lse(token, head)]);
+      ExpectSameChannel(outcome, token, head, 22);
+      ExpectSameLse(outcome, token, head);
     });
   }
 }
