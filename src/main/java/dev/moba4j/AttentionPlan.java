@@ -243,6 +243,23 @@ public final class AttentionPlan implements AutoCloseable {
     }
 
     /**
+     * Checks every row of a selection in the processor's memory, as a run of a backend there does. For a selection that is
+     * then copied to a device: a run there cannot tell of a bad row, and makes it NaN.
+     *
+     * @param in q, k and {@code cuSeqlens} as a run takes them; of q and k only the shapes matter
+     * @param selected {@code [Tq, H, K']} I32
+     * @throws IllegalArgumentException if an entry is out of place, with its index and what was expected
+     */
+    public void checkSelection(AttentionInputs in, Tensor selected) {
+        liveness.enter();
+        try {
+            validation.selection(in, selected);
+        } finally {
+            liveness.exit();
+        }
+    }
+
+    /**
      * {@link #attendSelected(AttentionInputs, Tensor, AttentionOutputs)} on a thread of the engine.
      *
      * @param in q, k, v and the sequences

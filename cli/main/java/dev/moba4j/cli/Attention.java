@@ -46,6 +46,9 @@ final class Attention {
         this.placement = placement;
         this.inputs = placement.inputs(ofFile);
         this.given = given;
+        if (given != null && placement.isOnDevice()) {
+            plan.checkSelection(inputs, given);
+        }
         this.placedGiven = given == null ? null : placement.input(given);
         Tensor q = inputs.q();
         writer.declare("o", q.dtype(), q.dim(0), q.dim(1), plan.spec().headDimV());

@@ -19,6 +19,11 @@ final class Placement implements AutoCloseable {
         this.engine = engine;
     }
 
+    /** Whether tensors are copied to a device, whose runs cannot tell what is wrong with a selection. */
+    boolean isOnDevice() {
+        return !engine.device().isCpu();
+    }
+
     /** Inputs to run with; {@code cuSeqlens} are read by the processor. */
     AttentionInputs inputs(AttentionInputs ofFile) {
         return new AttentionInputs(
@@ -31,7 +36,7 @@ final class Placement implements AutoCloseable {
 
     /** An input to run with. */
     Tensor input(Tensor ofFile) {
-        if (engine.device().isCpu()) {
+        if (!isOnDevice()) {
             return ofFile;
         }
         Tensor onDevice = engine.allocate(arena, ofFile.dtype(), ofFile.shape());
@@ -41,7 +46,7 @@ final class Placement implements AutoCloseable {
 
     /** An output to run with; {@link #finish} brings it to its place. */
     Tensor output(Tensor ofFile) {
-        if (engine.device().isCpu()) {
+        if (!isOnDevice()) {
             return ofFile;
         }
         Tensor onDevice = engine.allocate(arena, ofFile.dtype(), ofFile.shape());

@@ -62,6 +62,21 @@ class CudaCommandTest {
     }
 
     @Test
+    void aBadSelectionIsBadInput() {
+        int[] selected = new int[Math.toIntExact(PROBLEM.tokensQ() * PROBLEM.heads())];
+        selected[1] = 5;
+        Path given = InputFiles.packed(PROBLEM, DType.I32)
+                .integers("selected", DType.I32, selected, PROBLEM.tokensQ(), PROBLEM.heads(), 1)
+                .write(directory.resolve("given.safetensors"));
+        Path output = directory.resolve("Y.safetensors");
+        Result result =
+                moba(directory, "attend", "--input", given, "--output", output, "--block-size", 8, "--backend", "cuda");
+        assertThat(result.status()).as("%s", result).isEqualTo(2);
+        assertThat(result.err()).hasLineCount(1).contains("selected[0, 1, 0] is 5");
+        assertThat(output).doesNotExist();
+    }
+
+    @Test
     void demoStaysOnTheProcessor() {
         Result result = moba(directory, "demo", "--backend", "cuda");
         assertThat(result.status()).as("%s", result).isEqualTo(2);

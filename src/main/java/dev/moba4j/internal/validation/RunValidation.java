@@ -178,8 +178,21 @@ public final class RunValidation {
         }
     }
 
+    /** Checks a selection in the processor's memory with all its rows. */
+    public void selection(AttentionInputs in, Tensor selected) {
+        requireBlocks();
+        Sequences sequences = new Sequences();
+        sequences(in, sequences);
+        checkSelected(present("selected", selected, "[Tq, H, K']"), in.q(), Device.CPU);
+        new SelectionValidation(selected).check(sequences, options.blockSize(), options.causal());
+    }
+
     private void checkSelected(Tensor selected, Tensor q) {
-        accessible("selected", selected, device);
+        checkSelected(selected, q, device);
+    }
+
+    private static void checkSelected(Tensor selected, Tensor q, Device expected) {
+        accessible("selected", selected, expected);
         rank("selected", selected, q.rank(), "[.., Tq, H, K']");
         dtype("selected", selected, DType.I32, "");
         checkLeadingAxes("selected", selected, q);
