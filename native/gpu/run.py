@@ -35,7 +35,7 @@ CORRECTNESS = [
     ("*ImportedSelection.*:*RoutedContainment.*:*Containment.*", 60),
     ("*LongRows.*", 60),
     ("*SameBits.*:*Chunked.*", 60),
-    ("*Device*", 30),
+    ("*Device*", 90),
     ("Small/Sampled.*:Large/Sampled.*", 300),
 ]
 
