@@ -283,8 +283,9 @@ MOBA_API int32_t moba_selection_width(const moba_plan* plan, const moba_run_shap
  *   enqueues the run on the stream and returns: cancel is looked at before, progress counts the
  *   enqueueing. A given selection is checked on the device; a row of it that breaks the rules
  *   gets NaN in o and lse.
- *   The same bits come out for any number of threads, and a row's bits depend on its own sequence
- *   and the options alone, not on what else is in the batch. */
+ *   The same bits come out for any number of threads, and on a CPU engine a row's bits depend on
+ *   its own sequence and the options alone, not on what else is in the batch. (A CUDA engine has
+ *   several kernels, and chooses by the whole batch.) */
 
 /* Routing (paper, section 2.2): writes `selected`. Reads q and k. */
 MOBA_API int32_t moba_route(const moba_plan* plan, const moba_run_shapes* shapes, const void* q,
