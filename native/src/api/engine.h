@@ -48,10 +48,23 @@ int32_t InEngine(const moba_engine* handle, const Body& body) {
 
 }  // namespace moba::api
 
+namespace moba::api {
+
+struct DestroyDevicePlan {
+  const core::DeviceBackend* device = nullptr;
+  int32_t ordinal = 0;
+
+  void operator()(void* plan) const { device->plan_destroy(ordinal, plan); }
+};
+using DevicePlan = std::unique_ptr<void, DestroyDevicePlan>;
+
+}  // namespace moba::api
+
 struct moba_plan {
   std::shared_ptr<moba::api::Engine> engine;
   moba::api::Gate gate;
   moba::core::PlanShape shape;
   std::optional<moba::cpu::Plan> cpu_plan;  // none on a device
+  moba::api::DevicePlan device_plan;        // none on the CPU
   int64_t workspace_bytes;
 };

@@ -2,8 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
-#include "api/engine.h"
+#include "api/device.h"
 #include "api/tensors.h"
 #include "api/versioned.h"
 
@@ -156,12 +157,18 @@ int32_t CreatePlan(const std::shared_ptr<Engine>& engine, const moba_plan_config
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
   if (engine->device != nullptr) {
-    *result = new moba_plan{
-        engine, {}, shape, std::nullopt, engine->device->workspace_bytes(engine->ordinal, shape)};
+    void* made = nullptr;
+    int64_t bytes = 0;
+    if (const int32_t status =
+            FromDevice(engine->device->plan_create(engine->ordinal, shape, &made, &bytes))) {
+      return status;
+    }
+    DevicePlan device_plan(made, {engine->device, engine->ordinal});
+    *result = new moba_plan{engine, {}, shape, std::nullopt, std::move(device_plan), bytes};
     return MOBA_OK;
   }
   const cpu::Plan plan(shape, *engine->kernels, engine->pool->num_threads());
-  *result = new moba_plan{engine, {}, shape, plan, plan.WorkspaceBytes()};
+  *result = new moba_plan{engine, {}, shape, plan, {}, plan.WorkspaceBytes()};
   return MOBA_OK;
 }
 

@@ -142,8 +142,8 @@ int32_t RunOnDevice(const moba_plan& plan, const core::Problem& problem, const S
   if (control.Cancelled()) return Cancelled();
   SequenceReader reader = {&sequences, {}};
   const core::SequenceSource source = {&SequenceReader::Next, &reader};
-  const core::DeviceResult result = engine.device->run(engine.ordinal, plan.shape, problem, source,
-                                                       workspace.data, workspace.stream);
+  const core::DeviceResult result = engine.device->run(
+      engine.ordinal, plan.device_plan.get(), problem, source, workspace.data, workspace.stream);
   if (result.status == core::DeviceStatus::kInvalidSequences) return reader.status;
   if (result.status == core::DeviceStatus::kOk) control.Advance(1);
   return FromDevice(result);

@@ -15,7 +15,7 @@
 
 namespace moba::core {
 
-inline constexpr int32_t kDeviceBackendVersion = 2;
+inline constexpr int32_t kDeviceBackendVersion = 3;
 
 enum class DeviceStatus : int32_t { kOk, kInvalidSequences, kOutOfMemory, kFailed };
 
@@ -39,12 +39,14 @@ struct DeviceBackend {
   // Says what device `ordinal` is, or, if it cannot be used, why; returns whether it can.
   bool (*describe)(int32_t ordinal, char* text, size_t size);
 
-  // Device memory that a run of such a plan needs.
-  int64_t (*workspace_bytes)(int32_t ordinal, const PlanShape& shape);
+  // Prepares runs of such a shape, and says what device memory each of them needs.
+  DeviceResult (*plan_create)(int32_t ordinal, const PlanShape& shape, void** plan,
+                              int64_t* workspace_bytes);
+  DeviceResult (*plan_destroy)(int32_t ordinal, void* plan);
 
   // Enqueues a run on a stream; data pointers of `problem` and the workspace are device memory.
   // Does not wait for it, and allocates nothing. kInvalidSequences: `sequences` gave up.
-  DeviceResult (*run)(int32_t ordinal, const PlanShape& shape, const Problem& problem,
+  DeviceResult (*run)(int32_t ordinal, const void* plan, const Problem& problem,
                       const SequenceSource& sequences, void* workspace, void* stream);
 
   // Enqueues a merge in the same way.

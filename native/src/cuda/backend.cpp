@@ -1,9 +1,10 @@
 // The table that libmoba loads.
 #include <cstdio>
+#include <new>
 
-#include "cuda/runtime.h"
 #include "cuda/merge.h"
 #include "cuda/run.h"
+#include "cuda/runtime.h"
 
 namespace moba::cuda {
 namespace {
@@ -47,9 +48,22 @@ struct OnDevice<kFunction> {
   }
 };
 
-Status EnqueueRun(const core::PlanShape& shape, const core::Problem& problem,
+Status CreatePlan(const core::PlanShape& shape, void** plan, int64_t* workspace_bytes) {
+  auto* const made = new (std::nothrow) Plan(MakePlan(shape));
+  if (made == nullptr) return {.code = Status::Code::kOutOfMemory, .name = "plan"};
+  *workspace_bytes = WorkspaceBytes(*made, Workers(), RunsHopperKernels());
+  *plan = made;
+  return Status::Ok();
+}
+
+Status DestroyPlan(void* plan) {
+  delete static_cast<Plan*>(plan);
+  return Status::Ok();
+}
+
+Status EnqueueRun(const void* plan, const core::Problem& problem,
                   const core::SequenceSource& sequences, void* workspace, void* stream) {
-  return Run(shape, problem, sequences, workspace,
+  return Run(*static_cast<const Plan*>(plan), problem, sequences, workspace,
              {stream, Workers(), RunsHopperKernels(), Multiprocessors()});
 }
 
@@ -59,11 +73,8 @@ Status EnqueueMerge(const core::MergeProblem& problem, void* stream) {
 
 constexpr core::DeviceBackend kTable = {
     .describe = &DescribeDevice,
-    .workspace_bytes =
-        [](int32_t ordinal, const core::PlanShape& shape) {
-          const bool hopper = SelectDevice(ordinal).ok() && RunsHopperKernels();
-          return WorkspaceBytes(shape, Workers(), hopper);
-        },
+    .plan_create = &OnDevice<&CreatePlan>::Call,
+    .plan_destroy = &OnDevice<&DestroyPlan>::Call,
     .run = &OnDevice<&EnqueueRun>::Call,
     .merge = &OnDevice<&EnqueueMerge>::Call,
     .memory_allocate = &OnDevice<&AllocateMemory>::Call,

@@ -64,7 +64,9 @@ class PerThread {
   T value_ = {};
 };
 
-MOBA_DEVICE void AtomicAdd(int32_t* address, int32_t value) { atomicAdd(address, value); }
+// Returns what was there before.
+MOBA_DEVICE int32_t AtomicAdd(int32_t* address, int32_t value) { return atomicAdd(address, value); }
+MOBA_DEVICE void AtomicMin(int32_t* address, int32_t value) { atomicMin(address, value); }
 
 // A product that is rounded, never contracted with an addition that follows.
 MOBA_DEVICE float Product(float a, float b) { return __fmul_rn(a, b); }
@@ -138,7 +140,12 @@ class PerThread {
   std::array<T, kThreads> values_ = {};
 };
 
-inline void AtomicAdd(int32_t* address, int32_t value) { *address += value; }
+inline int32_t AtomicAdd(int32_t* address, int32_t value) {
+  const int32_t before = *address;
+  *address += value;
+  return before;
+}
+inline void AtomicMin(int32_t* address, int32_t value) { *address = std::min(*address, value); }
 
 inline float Product(float a, float b) { return a * b; }
 

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "cuda/cudnn/graph.h"
 #include "cuda/runtime_error.h"
 
 namespace moba::cuda {
@@ -53,8 +54,10 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
     return false;
   }
   const bool usable = device.major >= kLeastMajor;
-  std::snprintf(text, size, "%s, compute capability %d.%d%s", device.name, device.major,
-                device.minor, usable ? "" : ", expected at least 8.0");
+  char full_attention[96] = "expected at least 8.0";
+  if (usable) cudnn::DescribeLibrary(full_attention, sizeof full_attention);
+  std::snprintf(text, size, "%s, compute capability %d.%d, %s", device.name, device.major,
+                device.minor, full_attention);
   return usable;
 }
 

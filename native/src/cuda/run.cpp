@@ -6,6 +6,7 @@
 #include "core/carver.h"
 #include "cuda/attend.h"
 #include "cuda/centroids.h"
+#include "cuda/full_attention.h"
 #include "cuda/hopper/forward.h"
 #include "cuda/hopper/route.h"
 #include "cuda/route.h"
@@ -35,11 +36,13 @@ struct Workspace {
   int32_t* selected;  // [row][head][width], where the caller has no use for it
   float* scores;      // [worker][most_blocks]
   std::optional<hopper::ForwardMemory> on_hopper;
+  std::optional<FullAttention> by_cudnn;
 
   int64_t width;
   int64_t most_blocks;  // of one sequence
 
-  Workspace(const core::PlanShape& shape, int64_t workers, bool for_hopper, core::Carver& carver) {
+  Workspace(const Plan& plan, int64_t workers, bool for_hopper, core::Carver& carver) {
+    const core::PlanShape& shape = plan.shape;
     const int64_t tokens = shape.max_tokens_k;
     const int64_t block = std::max<int64_t>(shape.block_size, 1);
     most_blocks = CeilDiv(tokens, block);
@@ -53,6 +56,7 @@ struct Workspace {
     selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
     scores = carver.Take<float>(routes ? workers * most_blocks : 0);
     if (for_hopper) on_hopper.emplace(shape, hopper::kPassBudget, carver);
+    if (plan.full_attention != nullptr) by_cudnn.emplace(*plan.full_attention, carver);
   }
 
   // The selection as rows. In a batch all sequences have as many rows; packed ones are in batch 0.
@@ -130,18 +134,23 @@ Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequenc
 
 }  // namespace
 
-int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers, bool for_hopper) {
+Plan MakePlan(const core::PlanShape& shape) {
+  const std::optional<cudnn::Shape> full = FullAttentionShape(shape);
+  return {shape, full ? cudnn::BuildGraph(*full) : nullptr};
+}
+
+int64_t WorkspaceBytes(const Plan& plan, int64_t workers, bool for_hopper) {
   core::Carver carver(nullptr);
-  const Workspace measured(shape, workers, for_hopper, carver);
+  const Workspace measured(plan, workers, for_hopper, carver);
   return carver.used();
 }
 
-Status Run(const core::PlanShape& shape, const core::Problem& problem,
-           const core::SequenceSource& source, void* workspace, const Queue& queue) {
+Status Run(const Plan& plan, const core::Problem& problem, const core::SequenceSource& source,
+           void* workspace, const Queue& queue) {
   core::Carver carver(workspace);
-  const Workspace memory(shape, queue.workers, queue.hopper, carver);
+  const Workspace memory(plan, queue.workers, queue.hopper, carver);
   SequenceTotals totals;
-  if (const Status status = StoreSequences(queue, shape, problem.operation, source,
+  if (const Status status = StoreSequences(queue, plan.shape, problem.operation, source,
                                            problem.num_sequences, memory.sequences, totals);
       !status.ok()) {
     return status;
@@ -183,6 +192,9 @@ Status Run(const core::PlanShape& shape, const core::Problem& problem,
                                   .num_rows = totals.rows};
   const TensorExtent keys = {totals.batches, totals.key_tokens, problem.num_kv_heads,
                              problem.head_dim};
+  if (memory.by_cudnn && memory.by_cudnn->Takes(totals, problem.num_sequences)) {
+    return memory.by_cudnn->Attend(queue, attend);
+  }
   if (memory.on_hopper && memory.on_hopper->Takes(attend, keys, totals)) {
     return memory.on_hopper->Attend(queue, attend, keys, totals);
   }

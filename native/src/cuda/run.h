@@ -5,22 +5,33 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "core/plan_shape.h"
 #include "core/problem.h"
-#include "cuda/queue.h"
 #include "core/sequence_source.h"
+#include "cuda/cudnn/graph.h"
+#include "cuda/queue.h"
 
 namespace moba::cuda {
 
+// What runs of one shape share.
+struct Plan {
+  core::PlanShape shape;
+  std::unique_ptr<cudnn::Graph> full_attention = nullptr;  // none: by own kernels
+};
+
+// For the selected device.
+Plan MakePlan(const core::PlanShape& shape);
+
 // Bytes of device memory that any run of the plan needs, aligned to core::kWorkspaceAlignment.
 // Linear in the tokens. `workers`, `hopper`: see Queue.
-int64_t WorkspaceBytes(const core::PlanShape& shape, int64_t workers, bool hopper);
+int64_t WorkspaceBytes(const Plan& plan, int64_t workers, bool hopper);
 
 // Enqueues a validated run. All tensors and the workspace are memory of the queue's device;
 // problem.sequences is not used, problem.num_sequences sequences come from `source`.
 // After a failure what was enqueued before it still runs.
-Status Run(const core::PlanShape& shape, const core::Problem& problem,
-           const core::SequenceSource& source, void* workspace, const Queue& queue);
+Status Run(const Plan& plan, const core::Problem& problem, const core::SequenceSource& source,
+           void* workspace, const Queue& queue);
 
 }  // namespace moba::cuda

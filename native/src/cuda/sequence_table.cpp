@@ -47,6 +47,7 @@ SequenceRecord MakeRecord(const core::PlanShape& shape, core::Operation operatio
 Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Operation operation,
                       const core::SequenceSource& source, int64_t count, SequenceRecord* records,
                       SequenceTotals& totals) {
+  SequenceRecord last = {};
   for (int64_t first = 0; first < count; first += kRecordsAtOnce) {
     StoreRecords store = {};
     store.count = static_cast<int32_t>(std::min<int64_t>(kRecordsAtOnce, count - first));
@@ -56,6 +57,9 @@ Status StoreSequences(const Queue& queue, const core::PlanShape& shape, core::Op
       if (!source.next(source.state, first + i, &sequence)) return Status::NoSequence();
       SequenceRecord& record = store.records[i];
       record = MakeRecord(shape, operation, sequence, totals);
+      totals.alike = totals.alike &&
+                     (first + i == 0 || (record.q_len == last.q_len && record.k_len == last.k_len));
+      last = record;
       const int64_t blocks = core::CeilDiv(record.k_len, record.block_size);
       totals.rows += record.q_len;
       totals.blocks += blocks;

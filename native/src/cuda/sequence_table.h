@@ -62,6 +62,7 @@ struct SequenceTotals {
   int64_t longest_sum = 0;  // most keys of a block, or of a dense sequence
   int64_t batches = 0;      // of the batch axis, as far as it is used
   int64_t key_tokens = 0;   // of the token axis of keys, likewise
+  bool alike = true;        // all sequences have the same lengths
 };
 
 // Reads `count` sequences and enqueues their way into `records`.

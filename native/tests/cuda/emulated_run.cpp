@@ -122,14 +122,14 @@ core::Problem RunOf(const Problem& problem, const RunOptions& options, const Cal
 
 moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
                            int64_t given_sequences) {
-  const core::PlanShape shape = ShapeOf(problem, call.config);
+  const moba::cuda::Plan plan = moba::cuda::MakePlan(ShapeOf(problem, call.config));
   call.workspace_memory.emplace(
-      moba::cuda::WorkspaceBytes(shape, kEmulatedWorkers, moba::cuda::emulated_hopper),
+      moba::cuda::WorkspaceBytes(plan, kEmulatedWorkers, moba::cuda::emulated_hopper),
       core::kWorkspaceAlignment);
   std::memset(call.workspace_memory->data(), options.workspace_fill, call.workspace_memory->size());
   ProblemSource source = {problem, options.batch_axis, given_sequences};
   return moba::cuda::Run(
-      shape, RunOf(problem, options, call), {&ProblemSource::Next, &source},
+      plan, RunOf(problem, options, call), {&ProblemSource::Next, &source},
       call.workspace_memory->data(),
       {nullptr, kEmulatedWorkers, moba::cuda::emulated_hopper, moba::cuda::Multiprocessors()});
 }

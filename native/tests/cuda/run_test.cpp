@@ -52,9 +52,9 @@ TEST(CudaWorkspace, IsLinearInTokens) {
     for (int64_t top_k : {int64_t{0}, int64_t{8}, int64_t{1} << 41}) {
       shape.options.top_k = top_k;
       shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;
-      const int64_t once = moba::cuda::WorkspaceBytes(shape, 1000, hopper);
+      const int64_t once = moba::cuda::WorkspaceBytes({shape}, 1000, hopper);
       shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 24;
-      EXPECT_LE(moba::cuda::WorkspaceBytes(shape, 1000, hopper), 16 * once);
+      EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1000, hopper), 16 * once);
     }
   }
 }
@@ -70,7 +70,7 @@ TEST(CudaWorkspace, OfAMillionTokensIsSmall) {
   shape.max_sequences = 1;
   shape.block_size = 128;
   shape.options.top_k = 8;
-  EXPECT_LE(moba::cuda::WorkspaceBytes(shape, 1056, true), int64_t{7} << 29);
+  EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1056, true), int64_t{7} << 29);
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 // Every key is read once, and reading is what limits it. Not yet run on a GPU.
 #include "cuda/hopper/centroids.h"
 
-#include "cuda/hopper/piece.h"
+#include "cuda/device/mma.h"
+#include "cuda/piece.h"
 
 namespace moba::cuda::hopper {
 namespace {

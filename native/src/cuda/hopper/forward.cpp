@@ -3,9 +3,6 @@
 namespace moba::cuda::hopper {
 namespace {
 
-// The accumulators of tensor cores truncate, and a sum drifts with every 16 keys that are added:
-// by 2^-24 of it on average, 2^13 times.
-constexpr int64_t kLongestSum = int64_t{1} << 17;
 // Fewer do not fill a tile; plain kernels read the keys once for each.
 constexpr int64_t kLeastQueries = 16;
 

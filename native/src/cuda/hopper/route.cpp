@@ -24,9 +24,10 @@
 #include <type_traits>
 
 #include "cuda/device/copy.h"
+#include "cuda/device/mma.h"
 #include "cuda/eligible.h"
 #include "cuda/hopper/best_blocks.h"
-#include "cuda/hopper/piece.h"
+#include "cuda/piece.h"
 
 namespace moba::cuda::hopper {
 namespace {
