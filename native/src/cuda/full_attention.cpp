@@ -69,7 +69,7 @@ MOBA_DEVICE void ForEachOf(Block& block, int64_t index, int64_t count, const Bod
   });
 }
 
-struct Clear {
+struct ClearMarks {
   struct Shared {};
 
   WildMarks marks;
@@ -245,7 +245,7 @@ Status FullAttention::Attend(const Queue& queue, const AttendArguments& argument
     }
     return status;
   };
-  Status status = launch(Clear{marks_}, marks_.num_queries);
+  Status status = launch(ClearMarks{marks_}, marks_.num_queries);
   if (status.ok()) status = s.dtype == core::DType::kF16 ? copy_in(F16()) : copy_in(BF16());
   if (status.ok()) {
     auto* const workspace = reinterpret_cast<void*>(core::RoundUp(

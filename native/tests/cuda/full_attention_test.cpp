@@ -246,13 +246,16 @@ TEST(CudnnRun, ContainsWhatIsNotOfModerateSize) {
   EXPECT_EQ(cudnn.runs(), 3 + std::size(kThreadOrders));
 }
 
-TEST(CudnnRun, LeavesLargeNumbersOfF16ToOwnKernels) {
-  Problem problem = SomeProblem(MOBA_F16);
-  for (double& value : problem.v) value = Round(45000 + 1000 * value, problem.dtype);
-  const Outcome own = EmulateOnce(problem);
-  const WithCudnn cudnn;
-  EXPECT_TRUE(RowBits(problem, EmulateOnce(problem)) == RowBits(problem, own));
-  EXPECT_EQ(cudnn.runs(), 1);
+TEST(CudnnRun, LeavesLargeNumbersToOwnKernels) {
+  for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
+    Problem problem = SomeProblem(dtype);
+    const double limit = std::ldexp(1.0, dtype == MOBA_F16 ? 15 : 40);
+    for (double& value : problem.v) value = Round((1.4 + 0.03 * value) * limit, dtype);
+    const Outcome own = EmulateOnce(problem);
+    const WithCudnn cudnn;
+    EXPECT_TRUE(RowBits(problem, EmulateOnce(problem)) == RowBits(problem, own));
+    EXPECT_EQ(cudnn.runs(), 1);
+  }
 }
 
 }  // namespace
