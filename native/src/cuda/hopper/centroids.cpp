@@ -46,7 +46,7 @@ struct Centroids {
           if (key + i * parts >= end) break;
           loaded[i] =
               LoadPiece(a.k.Row(sequence.batch, sequence.k_begin + key + i * parts, kv_head) +
-                        piece * sizeof(Piece));
+                        piece * int64_t{sizeof(Piece)});
         }
 #pragma unroll
         for (int i = 0; i < kLoads; ++i) {

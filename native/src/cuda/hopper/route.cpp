@@ -58,7 +58,7 @@ struct Layout {
     panels = static_cast<int32_t>(core::CeilDiv(head_dim, int64_t{kPanelChannels}));
     terms = options.per_group ? 2 : 1;
     const int64_t rest =
-        kSharedMemory - 2 * kMostStages * sizeof(Barrier) - panels * terms * kPanelBytes;
+        kSharedMemory - 2 * kMostStages * int64_t{sizeof(Barrier)} - panels * terms * kPanelBytes;
     const auto slots_beside = [&](int64_t ring) {
       const int64_t fit = std::min<int64_t>(kMostSlots, (rest - ring * kPanelBytes) / kSlotBytes);
       return static_cast<int32_t>((fit - 1) / 2 * 2 + 1);
@@ -106,7 +106,7 @@ struct Route {
 
     MOBA_THREAD void EnterTile(int32_t column, int32_t tile_end) {
       skipped = begin - column;
-      count = std::max(std::min(end, tile_end) - begin, 0);
+      count = static_cast<uint32_t>(std::max(std::min(end, tile_end) - begin, 0));
     }
     // `offset`: block of a score, counted from the thread's first.
     MOBA_THREAD bool Competes(int offset) const {
@@ -250,7 +250,7 @@ struct Route {
     const bool in_panels = piece < layout.panels * (kPanelChannels / kPieceChannels);
     const auto source = [&](int row, int64_t head) {
       return a.q.Row(tile.sequence.batch, tile.sequence.q_begin + tile.first + row, head) +
-             piece * sizeof(Piece);
+             piece * int64_t{sizeof(Piece)};
     };
 #pragma unroll 4
     for (int row = first_row; row < first_row + 16; ++row) {

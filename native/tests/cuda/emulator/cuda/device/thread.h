@@ -58,7 +58,7 @@ uint32_t MatchAny(T value) {
   const uint64_t* const all = MeetWarp(value);
   uint32_t bits = 0;
   for (int lane = 0; lane < kWarpSize; ++lane)
-    bits |= (all[lane] == all[ThreadIndex() & 31]) << lane;
+    bits |= uint32_t{all[lane] == all[ThreadIndex() & 31]} << lane;
   return bits;
 }
 
