@@ -70,6 +70,15 @@ TEST_P(DeviceStream, DestroyedStillDoesItsWork) {
   EXPECT_TRUE(Arrived());
 }
 
+// Nobody waits for it any more: it must not keep itself, or its events, for ever.
+TEST_P(DeviceStream, DestroyedWhileItWaitsForItself) {
+  const OwnedEvent event(Engine());
+  const OwnedStream stream(Engine());
+  ASSERT_EQ(moba_event_record(Engine(), event.get(), stream.get()), MOBA_OK) << moba_last_error();
+  EXPECT_EQ(moba_stream_wait_event(Engine(), stream.get(), event.get()), MOBA_OK)
+      << moba_last_error();
+}
+
 TEST_P(DeviceStream, ServesEveryEngineOfItsDevice) {
   OwnedEngine engine(kCudaTarget, 0);
   void* stream = nullptr;

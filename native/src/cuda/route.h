@@ -6,7 +6,8 @@
 
 namespace moba::cuda {
 
-struct RouteArguments {
+// What is routed, by whichever kernel.
+struct RouteRows {
   core::DType dtype;
   core::Options options;
   core::InputRows q;
@@ -16,6 +17,9 @@ struct RouteArguments {
   int64_t num_kv_heads;
   int64_t head_dim;
   SequenceTable sequences;
+};
+
+struct RouteArguments : RouteRows {
   int64_t num_rows;       // queries of all sequences
   const void* centroids;  // [kv head][centroid][channel], elements of `dtype`
   int64_t num_centroids;

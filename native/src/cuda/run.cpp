@@ -74,62 +74,42 @@ core::InputRows ReadOnly(const core::OutputRows& rows) {
           rows.token_stride, rows.head_stride,  rows.channel_stride};
 }
 
-Status EnqueueRoutingOnHopper(const core::Problem& problem, const SequenceTable& sequences,
-                              const SequenceTotals& totals, const Workspace& workspace,
-                              const core::OutputRows& selected, int64_t width, const Queue& queue) {
-  const auto panels = hopper::CentroidPanels::In(workspace.centroids, problem.head_dim,
-                                                 totals.centroids, sequences.size);
-  if (const Status status = hopper::LaunchCentroids(queue, {.dtype = problem.dtype,
-                                                            .k = problem.k,
-                                                            .head_dim = problem.head_dim,
-                                                            .num_kv_heads = problem.num_kv_heads,
-                                                            .sequences = sequences,
-                                                            .num_centroids = totals.centroids,
-                                                            .panels = panels});
-      !status.ok()) {
-    return status;
-  }
-  return hopper::LaunchRoute(queue, {.dtype = problem.dtype,
-                                     .options = problem.options,
-                                     .q = problem.q,
-                                     .selected = selected,
-                                     .width = width,
-                                     .num_heads = problem.num_heads,
-                                     .num_kv_heads = problem.num_kv_heads,
-                                     .head_dim = problem.head_dim,
-                                     .sequences = sequences,
-                                     .pass = {0, totals.rows, 0, problem.num_kv_heads},
-                                     .centroids = panels});
-}
-
 Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequences,
                       const SequenceTotals& totals, const Workspace& workspace,
                       const core::OutputRows& selected, int64_t width, const Queue& queue) {
+  const RouteRows rows = {.dtype = problem.dtype,
+                          .options = problem.options,
+                          .q = problem.q,
+                          .selected = selected,
+                          .width = width,
+                          .num_heads = problem.num_heads,
+                          .num_kv_heads = problem.num_kv_heads,
+                          .head_dim = problem.head_dim,
+                          .sequences = sequences};
   if (RoutesOnHopper(queue.hopper, problem.dtype, problem.head_dim, problem.options.top_k)) {
-    return EnqueueRoutingOnHopper(problem, sequences, totals, workspace, selected, width, queue);
+    const auto panels = hopper::CentroidPanels::In(workspace.centroids, problem.head_dim,
+                                                   totals.centroids, sequences.size);
+    const Status status = hopper::LaunchCentroids(queue, {.dtype = problem.dtype,
+                                                          .k = problem.k,
+                                                          .head_dim = problem.head_dim,
+                                                          .num_kv_heads = problem.num_kv_heads,
+                                                          .sequences = sequences,
+                                                          .num_centroids = totals.centroids,
+                                                          .panels = panels});
+    if (!status.ok()) return status;
+    const Pass all = {0, totals.rows, 0, problem.num_kv_heads};
+    return hopper::LaunchRoute(queue, {rows, all, panels});
   }
-  const CentroidArguments centroids = {.dtype = problem.dtype,
-                                       .k = problem.k,
-                                       .head_dim = problem.head_dim,
-                                       .num_kv_heads = problem.num_kv_heads,
-                                       .sequences = sequences,
-                                       .num_centroids = totals.centroids,
-                                       .centroids = workspace.centroids};
-  if (const Status status = LaunchCentroids(queue, centroids); !status.ok()) return status;
-  return LaunchRoute(queue, {.dtype = problem.dtype,
-                             .options = problem.options,
-                             .q = problem.q,
-                             .selected = selected,
-                             .width = width,
-                             .num_heads = problem.num_heads,
-                             .num_kv_heads = problem.num_kv_heads,
-                             .head_dim = problem.head_dim,
-                             .sequences = sequences,
-                             .num_rows = totals.rows,
-                             .centroids = workspace.centroids,
-                             .num_centroids = totals.centroids,
-                             .scores = workspace.scores,
-                             .most_blocks = workspace.most_blocks});
+  const Status status = LaunchCentroids(queue, {.dtype = problem.dtype,
+                                                .k = problem.k,
+                                                .head_dim = problem.head_dim,
+                                                .num_kv_heads = problem.num_kv_heads,
+                                                .sequences = sequences,
+                                                .num_centroids = totals.centroids,
+                                                .centroids = workspace.centroids});
+  if (!status.ok()) return status;
+  return LaunchRoute(queue, {rows, totals.rows, workspace.centroids, totals.centroids,
+                             workspace.scores, workspace.most_blocks});
 }
 
 }  // namespace

@@ -35,17 +35,17 @@ struct Prepared {
     call.workspace_memory.emplace(panels(nullptr).Bytes(run.num_kv_heads) + 1,
                                   core::kWorkspaceAlignment);
     std::memset(call.workspace_memory->data(), 0xff, call.workspace_memory->size());
-    arguments = {.dtype = run.dtype,
-                 .options = run.options,
-                 .q = run.q,
-                 .selected = run.selected_out,
-                 .width = run.selected_width,
-                 .num_heads = run.num_heads,
-                 .num_kv_heads = run.num_kv_heads,
-                 .head_dim = run.head_dim,
-                 .sequences = sequences.Table(),
-                 .pass = {0, totals.rows, 0, run.num_kv_heads},
-                 .centroids = panels(call.workspace_memory->data())};
+    arguments = {{.dtype = run.dtype,
+                  .options = run.options,
+                  .q = run.q,
+                  .selected = run.selected_out,
+                  .width = run.selected_width,
+                  .num_heads = run.num_heads,
+                  .num_kv_heads = run.num_kv_heads,
+                  .head_dim = run.head_dim,
+                  .sequences = sequences.Table()},
+                 {0, totals.rows, 0, run.num_kv_heads},
+                 panels(call.workspace_memory->data())};
     EXPECT_TRUE(hopper::LaunchCentroids(kQueue, {.dtype = run.dtype,
                                                  .k = run.k,
                                                  .head_dim = run.head_dim,

@@ -128,9 +128,6 @@ MOBA_THREAD uint32_t PackPair(float first, float second, F16) {
   const __half2 pair = __floats2half2_rn(first, second);
   return reinterpret_cast<const uint32_t&>(pair);
 }
-MOBA_THREAD float2 UnpackPair(uint32_t pair, F16) {
-  return __half22float2(reinterpret_cast<const __half2&>(pair));
-}
 
 // Columns 16 `step` .. 16 `step` + 15 of a result as an A operand.
 template <class Element, int kRegisters>

@@ -1,22 +1,13 @@
 // Routing on Hopper's tensor cores: which blocks a query attends to (specification, section 2).
 #pragma once
 
-#include "core/problem.h"
 #include "cuda/hopper/centroids.h"
 #include "cuda/pass.h"
+#include "cuda/route.h"
 
 namespace moba::cuda::hopper {
 
-struct RouteArguments {
-  core::DType dtype;
-  core::Options options;
-  core::InputRows q;
-  core::OutputRows selected;  // [.., token, head][width], int32
-  int64_t width;
-  int64_t num_heads;
-  int64_t num_kv_heads;
-  int64_t head_dim;
-  SequenceTable sequences;
+struct RouteArguments : RouteRows {
   Pass pass;
   CentroidPanels centroids;
 };

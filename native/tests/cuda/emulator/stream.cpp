@@ -24,8 +24,9 @@ struct Device {
   std::vector<Stream> destroyed;  // with work that is still to be done
 };
 
+// Stays when the process ends, as a device does: what is still enqueued then is never done.
 Device& TheDevice() {
-  static Device device;
+  static Device& device = *new Device;
   return device;
 }
 

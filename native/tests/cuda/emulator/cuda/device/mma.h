@@ -181,9 +181,6 @@ inline uint32_t PackPair(float first, float second, BF16) {
 inline uint32_t PackPair(float first, float second, F16) {
   return core::F16FromFloat(first) | static_cast<uint32_t>(core::F16FromFloat(second)) << 16;
 }
-inline float2 UnpackPair(uint32_t pair, F16) {
-  return {Widen(F16{static_cast<uint16_t>(pair)}), Widen(F16{static_cast<uint16_t>(pair >> 16)})};
-}
 
 template <class Element, int kRegisters>
 void PackA(const float (&d)[kRegisters], int step, uint32_t (&a)[4]) {

@@ -17,10 +17,6 @@ namespace moba::cuda {
 inline constexpr int kWarpSize = 32;
 inline constexpr int kWarpgroupSize = 128;
 
-struct float2 {
-  float x, y;
-};
-
 inline emulator::Machine& Machine() { return emulator::Machine::Current(); }
 
 inline int ThreadIndex() { return Machine().thread(); }
