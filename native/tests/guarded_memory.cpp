@@ -24,7 +24,10 @@ GuardedMemory::GuardedMemory(size_t size, size_t alignment, Guard guard) : size_
       mmap(nullptr, mapping_size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) throw std::bad_alloc();
   mapping_ = static_cast<unsigned char*>(mapping);
-  if (mprotect(mapping_ + page, usable, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
+  // Of no length it is an error under QEMU.
+  if (usable > 0 && mprotect(mapping_ + page, usable, PROT_READ | PROT_WRITE) != 0) {
+    throw std::bad_alloc();
+  }
   const size_t slack = guard == Guard::kBehind ? usable - size : 0;
   data_ = mapping_ + page + slack / alignment * alignment;
   std::fill(mapping_ + page, data_, kCanary);
