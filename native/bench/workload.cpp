@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -66,11 +67,13 @@ moba_plan* MakePlan(const moba_engine* engine, const Shape& shape, int32_t dtype
   config.num_heads = shape.heads;
   config.num_kv_heads = shape.kv_heads;
   config.head_dim = config.head_dim_v = shape.head_dim;
-  config.max_tokens_q = config.max_tokens_k = shape.tokens;
+  config.max_tokens_q = shape.Queries();
+  config.max_tokens_k = shape.tokens;
   config.max_sequences = 1;
   moba_options_init(&config.options);
   config.options.attention =
       shape.block_size > 0 ? MOBA_ATTENTION_BLOCK_SPARSE : MOBA_ATTENTION_FULL;
+  config.options.causal = shape.causal;
   config.options.block_size = shape.block_size;
   config.options.top_k = shape.top_k;
   moba_plan* plan = nullptr;
@@ -134,25 +137,29 @@ void Buffer::FillUniform(int32_t dtype, int64_t count, uint32_t seed) {
   Check(moba_stream_synchronize(engine_, nullptr));
 }
 
-Workload::Workload(const moba_engine* engine, const Shape& shape, int32_t dtype)
+Workload::Workload(const moba_engine* engine, const Shape& shape, int32_t dtype, int64_t copies)
     : shape_(shape),
+      dtype_(dtype),
+      copies_(copies),
+      kv_bytes_(shape.tokens * shape.kv_heads * shape.head_dim * ElementSize(dtype)),
       plan_(MakePlan(engine, shape, dtype)),
       workspace_bytes_(WorkspaceBytes(plan_.get())),
-      q_(engine, shape.tokens * shape.heads * shape.head_dim * ElementSize(dtype)),
-      k_(engine, shape.tokens * shape.kv_heads * shape.head_dim * ElementSize(dtype)),
-      v_(engine, shape.tokens * shape.kv_heads * shape.head_dim * ElementSize(dtype)),
-      o_(engine, shape.tokens * shape.heads * shape.head_dim * ElementSize(dtype)),
-      lse_(engine, shape.tokens * shape.heads * 4),
-      selected_(engine, shape.tokens * shape.heads * SelectionWidth(shape) * 4),
+      q_(engine, shape.Queries() * shape.heads * shape.head_dim * ElementSize(dtype)),
+      k_(engine, copies * kv_bytes_),
+      v_(engine, copies * kv_bytes_),
+      o_(engine, shape.Queries() * shape.heads * shape.head_dim * ElementSize(dtype)),
+      lse_(engine, shape.Queries() * shape.heads * 4),
+      selected_(engine, shape.Queries() * shape.heads * SelectionWidth(shape) * 4),
       workspace_(engine, workspace_bytes_) {
-  const int64_t n = shape.tokens;
-  q_.FillUniform(dtype, n * shape.heads * shape.head_dim, 1);
-  k_.FillUniform(dtype, n * shape.kv_heads * shape.head_dim, 2);
-  v_.FillUniform(dtype, n * shape.kv_heads * shape.head_dim, 3);
+  const int64_t kv_count = copies * kv_bytes_ / ElementSize(dtype);
+  q_.FillUniform(dtype, shape.Queries() * shape.heads * shape.head_dim, 1);
+  k_.FillUniform(dtype, kv_count, 2);
+  v_.FillUniform(dtype, kv_count, 3);
 
+  const int64_t n = shape.Queries();
   shapes_.struct_size = sizeof shapes_;
   shapes_.q = shapes_.o = Describe(dtype, {n, shape.heads, shape.head_dim});
-  shapes_.k = shapes_.v = Describe(dtype, {n, shape.kv_heads, shape.head_dim});
+  shapes_.k = shapes_.v = Describe(dtype, {shape.tokens, shape.kv_heads, shape.head_dim});
   shapes_.lse = Describe(MOBA_F32, {n, shape.heads});
   if (BlockSparse()) shapes_.selected = Describe(MOBA_I32, {n, shape.heads, SelectionWidth(shape)});
   for (moba_tensor* tensor : {&shapes_.q, &shapes_.k, &shapes_.v, &shapes_.o, &shapes_.lse,
@@ -163,9 +170,12 @@ Workload::Workload(const moba_engine* engine, const Shape& shape, int32_t dtype)
 }
 
 void Workload::Attend(void* stream) {
-  Check(moba_attend(plan_.get(), &shapes_, q_.as(), k_.as(), v_.as(), nullptr, nullptr, o_.as(),
-                    lse_.as<float>(), BlockSparse() ? selected_.as<int32_t>() : nullptr,
-                    workspace_.as(), workspace_bytes_, stream, nullptr, nullptr));
+  const int64_t at = copy_ * kv_bytes_;
+  copy_ = (copy_ + 1) % copies_;
+  Check(moba_attend(plan_.get(), &shapes_, q_.as(), k_.as<char>() + at, v_.as<char>() + at, nullptr,
+                    nullptr, o_.as(), lse_.as<float>(),
+                    BlockSparse() ? selected_.as<int32_t>() : nullptr, workspace_.as(),
+                    workspace_bytes_, stream, nullptr, nullptr));
 }
 
 void Workload::Route(void* stream) {
@@ -175,19 +185,45 @@ void Workload::Route(void* stream) {
 }
 
 double Workload::UsefulGflop() const {
-  // Causal, and as many keys as queries: a query sees its part of its own block and all of
-  // min(K, own + 1) - 1 earlier blocks.
   double pairs = 0;
-  for (int64_t i = 0; i < shape_.tokens; ++i) {
+  for (int64_t p = shape_.tokens - shape_.Queries(); p < shape_.tokens; ++p) {
     if (!BlockSparse()) {
-      pairs += static_cast<double>(i + 1);
+      pairs += static_cast<double>(shape_.causal ? p + 1 : shape_.tokens);
       continue;
     }
-    const int64_t own = i / shape_.block_size;
+    // A query sees its part of its own block and all of min(K, own + 1) - 1 earlier blocks.
+    const int64_t own = p / shape_.block_size;
     const int64_t earlier = std::min(shape_.top_k - 1, own);
-    pairs += static_cast<double>(i - own * shape_.block_size + 1 + earlier * shape_.block_size);
+    pairs += static_cast<double>(p - own * shape_.block_size + 1 + earlier * shape_.block_size);
   }
   return 4.0 * static_cast<double>(shape_.head_dim * shape_.heads) * pairs / 1e9;
+}
+
+double Workload::UsefulRouteGflop() const {
+  double scores = 0;
+  for (int64_t p = shape_.tokens - shape_.Queries(); p < shape_.tokens; ++p) {
+    scores += static_cast<double>(p / shape_.block_size);
+  }
+  return 2.0 * static_cast<double>(shape_.head_dim * shape_.heads) * scores / 1e9;
+}
+
+double Workload::DecodeBytes() const {
+  double values = static_cast<double>(shape_.tokens * shape_.kv_heads);
+  if (BlockSparse()) {
+    const int64_t width = SelectionWidth(shape_);
+    const int64_t group = shape_.heads / shape_.kv_heads * width;
+    values = 0;
+    for (int64_t kv = 0; kv < shape_.kv_heads; ++kv) {
+      const int32_t* const begin = selected_.as<int32_t>() + kv * group;
+      const std::set<int32_t> blocks(begin, begin + group);
+      for (const int64_t block : blocks) {
+        const int64_t end = std::min((block + 1) * shape_.block_size, shape_.tokens);
+        values += static_cast<double>(end - block * shape_.block_size);
+      }
+    }
+  }
+  return static_cast<double>(kv_bytes_) +
+         values * static_cast<double>(shape_.head_dim * ElementSize(dtype_));
 }
 
 }  // namespace moba_bench

@@ -1,4 +1,4 @@
-// One benchmark case: tensors, plan and workspace of a run, ready to be repeated.
+// What a benchmark case computes: tensors, plan and workspace of a run, ready to be repeated.
 #ifndef MOBA_BENCH_WORKLOAD_H_
 #define MOBA_BENCH_WORKLOAD_H_
 
@@ -19,6 +19,10 @@ struct Shape {
   int64_t head_dim;
   int64_t block_size;  // 0: full attention
   int64_t top_k;
+  int64_t queries = 0;  // of the last tokens; 0: of all
+  bool causal = true;   // always, where blocks are chosen
+
+  int64_t Queries() const { return queries == 0 ? tokens : queries; }
 };
 
 // Memory where an engine computes: of its device, or of the processor, zeroed.
@@ -43,11 +47,13 @@ class Buffer {
   void* address_ = nullptr;
 };
 
-// Causal attention over one sequence of uniformly distributed values. Throws with the library's
-// sentence on any failure.
+// Attention over one sequence of uniformly distributed values. Throws with the library's sentence
+// on any failure.
 class Workload {
  public:
-  Workload(const moba_engine* engine, const Shape& shape, int32_t dtype);
+  // With several copies of the keys and values each run takes the next one: a short sequence then
+  // comes from memory as well.
+  Workload(const moba_engine* engine, const Shape& shape, int32_t dtype, int64_t copies = 1);
 
   // On a device they are enqueued in the stream.
   void Attend(void* stream = nullptr);
@@ -56,6 +62,12 @@ class Workload {
   bool BlockSparse() const { return shape_.block_size > 0; }
   // 2 (D + Dv) per visible, selected pair.
   double UsefulGflop() const;
+  // 2 D per score of a query and the centroid of a block before its own.
+  double UsefulRouteGflop() const;
+  // Bytes that the latest run could not do without, each counted once: all keys (their means are
+  // wanted, where blocks are chosen), and the values of the blocks that some head of the group
+  // reads. On the processor only, with one query.
+  double DecodeBytes() const;
 
  private:
   struct DestroyPlan {
@@ -63,6 +75,10 @@ class Workload {
   };
 
   Shape shape_;
+  int32_t dtype_;
+  int64_t copies_;
+  int64_t kv_bytes_;  // of one copy of k, and of v
+  int64_t copy_ = 0;
   std::unique_ptr<moba_plan, DestroyPlan> plan_;
   int64_t workspace_bytes_;
   moba_run_shapes shapes_ = {};
