@@ -75,6 +75,7 @@ HWY_INLINE void NarrowVector(DType dtype, V v, int64_t count, char* out) {
   alignas(64) float floats[kLanes];
   switch (dtype) {
     case DType::kF32:
+      if (count == kLanes) return hn::StoreU(v, kF32, reinterpret_cast<float*>(out));
       hn::Store(v, kF32, floats);
       std::memcpy(out, floats, static_cast<size_t>(count) * 4);
       return;

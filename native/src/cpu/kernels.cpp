@@ -38,7 +38,8 @@ constexpr Kernels kKernels = {
 #else
     "cpu/baseline",
 #endif
-    kLanes,       kKeyTile, PackKeys, PackValues, PackCentroid, Route, Visit, FinishRow, BlendRow,
+    kLanes,       kKeyTile, kValueTile, PackKeys,  PackValues,
+    PackCentroid, Route,    Visit,      FinishRow, BlendRow,
 };
 
 }  // namespace HWY_NAMESPACE

@@ -5,7 +5,9 @@
 // transposed: element [channel][query]. Keys and values are packed so that a register tile of
 // `key_tile` keys (or value channels) times one panel reads both operands contiguously:
 //   keys       [tile of key_tile keys][channel][key in tile]
-//   values     per key step: [tile of key_tile channels][key][channel in tile]
+//   values     per key step: [slab of value_tile channels][key][channel in slab]; the last slab is
+//   as
+//              narrow as the channels, rounded up to vectors, leave it
 //   centroids  like keys
 #pragma once
 
@@ -17,11 +19,10 @@
 
 namespace moba::cpu {
 
-// Keys whose scores are held at once; a panel of scores and one of queries stay within L1.
+// Keys whose scores are held at once, a panel of scores and one of queries stay within L1; and keys
+// summed in one chain of fp32 additions. Where all terms are alike, all roundings go the same way:
+// over 512 keys the error was 2^-17, twice what the specification allows.
 inline constexpr int64_t kStepKeys = 128;
-// Keys summed in one chain of fp32 additions. Where all terms are alike, all roundings go the same
-// way: over 512 keys the error was 2^-17, twice what the specification allows.
-inline constexpr int64_t kChainKeys = 64;
 // Keys that are packed and visited at once, and then merged into the rows.
 inline constexpr int64_t kChunkKeys = 512;
 inline constexpr int64_t kMaxPanelRows = 48;
@@ -48,14 +49,14 @@ struct RowState {
   float* l;
   float* o_error;  // nullptr: not compensated
   float* l_error;
-  int64_t o_stride;  // Dv rounded up to the key tile
+  int64_t o_stride;  // Dv rounded up to vectors
 };
 
 // Scratch of one thread; panel = kMaxPanelRows.
 struct PanelScratch {
   float* queries;        // [D rounded up to 4][panel]
   float* scores;         // [kStepKeys][panel]
-  float* output;         // [Dv rounded up to the key tile][panel]
+  float* output;         // [panel][Dv rounded up to vectors]
   float* widened;        // [panel][max(D, Dv) rounded up to 16]
   uint64_t* candidates;  // [panel][top_k], routing only
 };
@@ -69,6 +70,7 @@ struct ChunkVisit {
   int64_t num_keys;
   const int32_t* rows;  // window rows, ascending
   int64_t num_rows;
+  int64_t more_rows;  // that lie behind them in memory and are likely to be visited next
   QueryRows query;
   float score_scale;
   RowState state;
@@ -103,11 +105,12 @@ struct Kernels {
   const char* name;
   int64_t lanes;
   int64_t key_tile;
+  int64_t value_tile;  // channels of a slab of values
 
   // Packs key rows. Rows up to the next multiple of key_tile are zero.
   void (*pack_keys)(const SourceRows& source, float* widened, float* packed);
-  // Packs value rows, one step after the other; channels up to the next multiple of key_tile are
-  // zero. Sets finite[step].
+  // Packs value rows, one step after the other; channels up to the next multiple of lanes are zero.
+  // Sets finite[step].
   void (*pack_values)(const SourceRows& source, float* widened, float* packed, uint8_t* finite);
   // Mean of the rows (specification, section 2, rule 1) into row `index` of packed centroids.
   // `sums` holds `channels` doubles.

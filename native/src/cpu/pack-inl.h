@@ -18,16 +18,16 @@ namespace HWY_NAMESPACE {
 // rows[kKeyTile] -> packed [channel][kKeyTile]. Rows are readable up to a multiple of four
 // channels.
 HWY_INLINE void PackTile(const float* const* rows, int64_t channels, float* HWY_RESTRICT packed) {
+  constexpr HWY_CAPPED(float, kKeyTile) d;
+  constexpr int64_t kWidth = hn::MaxLanes(d);
   for (int64_t channel = 0; channel < channels; channel += 4) {
     const int64_t count = std::min<int64_t>(4, channels - channel);
-    for (int64_t first = 0; first < kKeyTile; first += 4) {
-      hn::Vec<F32x4> block[4];
-      MOBA_UNROLL for (int i = 0; i < 4; ++i) {
-        block[i] = hn::LoadU(kF32x4, rows[first + i] + channel);
-      }
-      TransposeBlocks(kF32x4, block);
+    for (int64_t first = 0; first < kKeyTile; first += kWidth) {
+      hn::Vec<decltype(d)> block[4];
+      MOBA_UNROLL for (int i = 0; i < 4; ++i) block[i] = LoadBlocks(d, rows + first + i, channel);
+      TransposeBlocks(d, block);
       for (int64_t i = 0; i < count; ++i) {
-        hn::StoreU(block[i], kF32x4, packed + (channel + i) * kKeyTile + first);
+        hn::StoreU(block[i], d, packed + (channel + i) * kKeyTile + first);
       }
     }
   }
@@ -51,31 +51,31 @@ void PackKeys(const SourceRows& source, float* widened, float* packed) {
   }
 }
 
-// Copies the key's channels, tile by tile; false when one of them is NaN or infinite.
-HWY_INLINE bool PackValueRow(const float* row, int64_t padded_channels, int64_t tile_stride,
+// Copies the key's channels, slab by slab; false when one of them is NaN or infinite.
+HWY_INLINE bool PackValueRow(const float* row, int64_t channels, int64_t num_keys, int64_t key,
                              float* HWY_RESTRICT packed) {
-  auto check = hn::Zero(kF32x4);
-  for (int64_t channel = 0; channel < padded_channels; channel += kKeyTile) {
-    MOBA_UNROLL for (int64_t i = 0; i < kKeyTile; i += 4) {
-      const auto value = hn::LoadU(kF32x4, row + channel + i);
-      check = hn::MulAdd(value, hn::Zero(kF32x4), check);
-      hn::StoreU(value, kF32x4, packed + i);
+  V check = hn::Zero(kF32);
+  for (int64_t slab = 0; slab < channels; slab += kValueTile) {
+    const int64_t width = std::min(kValueTile, channels - slab);
+    float* out = packed + slab * num_keys + key * width;
+    for (int64_t channel = 0; channel < width; channel += kLanes) {
+      const V value = hn::LoadU(kF32, row + slab + channel);
+      check = hn::MulAdd(value, hn::Zero(kF32), check);
+      hn::Store(value, kF32, out + channel);
     }
-    packed += tile_stride;
   }
-  return hn::AllTrue(kF32x4, hn::Eq(check, check));
+  return hn::AllTrue(kF32, hn::Eq(check, check));
 }
 
 void PackValues(const SourceRows& source, float* widened, float* packed, uint8_t* finite) {
-  const int64_t padded = (source.channels + kKeyTile - 1) / kKeyTile * kKeyTile;
+  const int64_t padded = (source.channels + kLanes - 1) / kLanes * kLanes;
   for (int64_t first = 0; first < source.num_rows; first += kStepKeys) {
     const int64_t num_keys = std::min(kStepKeys, source.num_rows - first);
     bool all_finite = true;
     for (int64_t key = 0; key < num_keys; ++key) {
       const char* data = source.data + (first + key) * source.stride_bytes;
-      const float* row = FloatRow(source.dtype, data, source.channels, kKeyTile, widened);
-      all_finite &=
-          PackValueRow(row, padded, num_keys * kKeyTile, packed + first * padded + key * kKeyTile);
+      const float* row = FloatRow(source.dtype, data, source.channels, kLanes, widened);
+      all_finite &= PackValueRow(row, padded, num_keys, key, packed + first * padded);
     }
     *finite++ = all_finite;
   }

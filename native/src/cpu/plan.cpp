@@ -14,23 +14,26 @@ constexpr int64_t kWaveTokens = 32 * 1024;
 constexpr int64_t kMostPlainMerges = 32;
 constexpr int64_t kDenseWindowRows = 512;
 constexpr int64_t kLeastWindowRows = 1024;
-constexpr int64_t kMostWindowRows = 8192;
+constexpr int64_t kMostWindowRows = 32768;
 constexpr int64_t kMostWindowEntries = int64_t{1} << 22;
 constexpr int64_t kTasksPerThread = 6;
 
-// Rows of a window. Larger ones fill the panels of sparse blocks better, but leave fewer tasks.
+// Rows of a window. Larger ones fill the panels of sparse blocks better, but leave fewer tasks to
+// share.
 int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t width,
                    int num_threads, int64_t wave_heads, int64_t panel_rows) {
   int64_t rows = kDenseWindowRows;
   int64_t least = 2 * panel_rows;
   if (shape.block_size > 0 && width < most_blocks) {
-    rows = std::clamp(4 * panel_rows * most_blocks / std::max<int64_t>(width, 1), kLeastWindowRows,
+    rows = std::clamp(8 * panel_rows * most_blocks / std::max<int64_t>(width, 1), kLeastWindowRows,
                       kMostWindowRows);
     least = kLeastWindowRows;
   }
-  const int64_t shared_rows =
-      CeilDiv(shape.max_tokens_q * wave_heads, kTasksPerThread * num_threads);
-  rows = std::min(rows, std::max(shared_rows, least));
+  if (num_threads > 1) {
+    const int64_t shared_rows =
+        CeilDiv(shape.max_tokens_q * wave_heads, kTasksPerThread * num_threads);
+    rows = std::min(rows, std::max(shared_rows, least));
+  }
   rows = std::min(rows, kMostWindowEntries / std::max<int64_t>(width, 1));
   rows = std::min(rows, shape.max_tokens_q);
   return std::max(RoundUp(rows, panel_rows), panel_rows);
@@ -50,7 +53,7 @@ Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int t
   widest_selection = shape.block_size > 0
                          ? std::min(std::max(shape.options.top_k, shape.max_selected), most_blocks)
                          : 0;
-  value_stride = RoundUp(shape.head_dim_v, tile);
+  value_stride = RoundUp(shape.head_dim_v, kernels->lanes);
   packed_keys = std::min(tile * tokens, tokens + (tile - 1) * blocks);
   packed_centroids = std::min(tile * blocks, blocks + (tile - 1) * sequences);
   key_steps = std::min(tokens, tokens / kStepKeys + blocks);
@@ -76,14 +79,14 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   const int64_t rows = window_rows;
   ThreadScratch scratch;
   scratch.state.o_stride = value_stride;
-  scratch.state.o = carver.Take<float>(rows * value_stride + kMaxPanelRows);
+  scratch.state.o = carver.Take<float>(rows * value_stride);
   scratch.state.m = carver.Take<float>(rows);
   scratch.state.l = carver.Take<float>(rows);
   const int64_t sparse_merges =
       widest_selection * CeilDiv(std::max<int64_t>(shape.block_size, 1), kChunkKeys);
   const int64_t most_merges = std::max(CeilDiv(shape.max_tokens_k, kChunkKeys), sparse_merges);
   const bool compensated = most_merges > kMostPlainMerges;
-  scratch.state.o_error = carver.Take<float>(compensated ? rows * value_stride + kMaxPanelRows : 0);
+  scratch.state.o_error = carver.Take<float>(compensated ? rows * value_stride : 0);
   scratch.state.l_error = carver.Take<float>(compensated ? rows : 0);
   scratch.selected = carver.Take<int32_t>(rows * widest_selection);
   scratch.identity = carver.Take<int32_t>(rows);

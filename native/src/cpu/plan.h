@@ -42,7 +42,7 @@ struct Plan {
 
   int64_t window_rows;    // W
   int64_t wave_kv_heads;  // kv heads packed at once
-  int64_t value_stride;   // Dv rounded up to the key tile
+  int64_t value_stride;   // Dv rounded up to vectors
 
   // Per kv head.
   int64_t packed_keys;  // padded to key tiles

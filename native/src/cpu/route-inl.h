@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "core/top_k.h"
+#include "cpu/best-inl.h"
 #include "cpu/visit-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -38,17 +38,6 @@ struct Eligible {
     places = std::max<int64_t>(places, 0);
   }
 };
-
-// ScoreKey, lane by lane; lanes whose block is not in [first, last] get kNoScore.
-HWY_INLINE hn::Vec<I32> ScoreKeys(V score, hn::Vec<I32> block, hn::Vec<I32> first,
-                                  hn::Vec<I32> last) {
-  const auto bits = hn::BitCast(kI32, hn::Add(score, hn::Zero(kF32)));
-  const auto flip = hn::And(hn::ShiftRight<31>(bits), hn::Set(kI32, 0x7FFFFFFF));
-  const auto is_number = hn::RebindMask(kI32, hn::Eq(score, score));
-  const auto key = hn::IfThenElse(is_number, hn::Xor(bits, flip), hn::Set(kI32, core::kNaNScore));
-  const auto outside = hn::Or(hn::Lt(block, first), hn::Lt(last, block));
-  return hn::IfThenElse(outside, hn::Set(kI32, core::kNoScore), key);
-}
 
 // Scores of the panel's queries against centroids [first_block, first_block + num_blocks).
 template <int kVectors>
@@ -83,71 +72,54 @@ HWY_INLINE void ScoreCentroids(const RouteWindow& window, const int32_t* rows, i
   }
 }
 
-// Forced blocks and the best others, ascending, then -1.
-HWY_INLINE void WriteSelection(const Eligible& eligible, core::TopK& best, int64_t width,
-                               int32_t* selected) {
+// Forced blocks and the chosen others, ascending, then -1.
+template <class Best>
+HWY_INLINE void WriteSelection(const Eligible& eligible, const Best& best, int64_t panel_row,
+                               int64_t width, int32_t* selected) {
   int32_t* out = selected;
   for (int64_t b = 0; b < eligible.sinks_end; ++b) *out++ = static_cast<int32_t>(b);
   int32_t* const chosen = out;
-  for (int64_t i = 0; i < best.size; ++i) *out++ = core::CandidateBlock(best.candidates[i]);
+  out += best.Choose(panel_row, chosen);
   std::sort(chosen, out);
   for (int64_t b = eligible.local_begin; b <= eligible.own; ++b) *out++ = static_cast<int32_t>(b);
   std::fill(out, selected + width, -1);
 }
 
-template <int kVectors>
+template <int kVectors, class Best>
 void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) {
   constexpr int64_t kRows = kVectors * kLanes;
   int32_t rows[kRows];
-  alignas(64) int32_t first_block[kRows];
-  alignas(64) int32_t last_block[kRows];
-  alignas(64) int32_t threshold[kRows];
-  core::TopK best[kRows];
-  int64_t end = 0;
+  Competition<kRows> competition;
   for (int64_t i = 0; i < kRows; ++i) {
     rows[i] = static_cast<int32_t>(first_row + std::min(i, num_rows - 1));
     const Eligible eligible(window, rows[i]);
-    best[i] = {window.scratch.candidates + i * window.width, i < num_rows ? eligible.places : 0, 0};
-    first_block[i] = static_cast<int32_t>(eligible.first);
-    last_block[i] = static_cast<int32_t>(best[i].capacity > 0 ? eligible.last : -1);
-    threshold[i] = best[i].Threshold();
-    end = std::max<int64_t>(end, last_block[i] + 1);
+    competition.Set(i, eligible.first, eligible.last, eligible.places);
   }
+  Best best(competition, window.scratch.candidates, window.width);
   if (window.num_heads == 1) {
     LoadPanel<kVectors>(window.query, rows, num_rows, window.scratch.widened,
                         window.scratch.queries);
   }
-  for (int64_t step = 0; step < end; step += kStepKeys) {
-    const int64_t step_end = std::min(step + kStepKeys, end);
+  for (int64_t step = 0; step < competition.end; step += kStepKeys) {
+    const int64_t step_end = std::min(step + kStepKeys, competition.end);
     ScoreCentroids<kVectors>(window, rows, num_rows, step, step_end - step);
     for (int64_t block = step; block < step_end; ++block) {
-      for (int v = 0; v < kVectors; ++v) {
-        const int64_t lane0 = v * kLanes;
-        const V score = hn::Load(kF32, window.scratch.scores + (block - step) * kRows + lane0);
-        const auto keys =
-            ScoreKeys(score, hn::Set(kI32, static_cast<int32_t>(block)),
-                      hn::Load(kI32, first_block + lane0), hn::Load(kI32, last_block + lane0));
-        const auto enters = hn::Gt(keys, hn::Load(kI32, threshold + lane0));
-        if (HWY_LIKELY(hn::AllFalse(kI32, enters))) continue;
-        alignas(64) int32_t lane_keys[kLanes];
-        hn::Store(keys, kI32, lane_keys);
-        for (int64_t i = 0; i < kLanes; ++i) {
-          if (lane_keys[i] <= threshold[lane0 + i]) continue;
-          threshold[lane0 + i] =
-              best[lane0 + i].Add(core::Candidate(lane_keys[i], static_cast<int32_t>(block)));
-        }
-      }
+      best.Add(window.scratch.scores + (block - step) * kRows, static_cast<int32_t>(block));
     }
   }
   for (int64_t i = 0; i < num_rows; ++i) {
-    WriteSelection(Eligible(window, rows[i]), best[i], window.width,
+    WriteSelection(Eligible(window, rows[i]), best, i, window.width,
                    window.selected + rows[i] * window.width);
   }
 }
 
 void Route(const RouteWindow& window) {
   ForEachPanel(window.num_rows, [&window]<int kVectors>(int64_t first, int64_t count) {
-    RoutePanel<kVectors>(window, first, count);
+    if (window.width <= kMostSorted) {
+      RoutePanel<kVectors, SortedBest<kVectors>>(window, first, count);
+    } else {
+      RoutePanel<kVectors, HeapBest<kVectors>>(window, first, count);
+    }
   });
 }
 

@@ -1,11 +1,10 @@
-// The micro-kernel: a register tile of kKeyTile rows times kVectors vectors of queries,
-//     C[row][query] (+)= sum_n A[n][row] * B[n][query],
-// used for scores (rows are keys, n runs over channels, B is the panel of queries) and for values
-// (rows are value channels, n runs over keys, B is the panel of probabilities).
-// A is packed [n][kKeyTile] and broadcast, B is [n][kVectors * kLanes]. Per n: kKeyTile broadcasts
-// and kVectors loads feed kKeyTile * kVectors multiplications (7 for 12, 11 for 24).
+// The micro-kernel of scores: a register tile of kKeyTile keys times kVectors vectors of queries,
+//     S[key][query] = sum over channels K[channel][key] * Q[channel][query].
+// K is packed [channel][kKeyTile] and broadcast, Q is [channel][kVectors * kLanes]. Per channel
+// kKeyTile broadcasts and kVectors loads feed kKeyTile * kVectors multiplications (7 for 12, 11 for
+// 24).
 //
-// The functions are kept out of line: inlined into their callers GCC 12 spills the accumulators.
+// Kept out of line: inlined into its callers GCC 12 spills the accumulators.
 #if defined(MOBA_CPU_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBA_CPU_TILE_INL_H_
 #undef MOBA_CPU_TILE_INL_H_
@@ -80,52 +79,6 @@ HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT keys, const float* HWY_RES
     V maximum = hn::Load(kF32, maxima + v * kLanes);
     MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) maximum = hn::Max(maximum, tile.c[r][v]);
     hn::Store(maximum, kF32, maxima + v * kLanes);
-  }
-}
-
-// One tile of value channels over a chain of keys. The first chain of a chunk writes the output,
-// later ones add to it after scaling it by correction[query].
-template <int kVectors, bool kFirst>
-HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT values,
-                            const float* HWY_RESTRICT probabilities, int64_t num_keys,
-                            const float* HWY_RESTRICT correction, float* HWY_RESTRICT output) {
-  Tile<kVectors> tile;
-  tile.Zero();
-  tile.Accumulate(values, probabilities, num_keys);
-  if constexpr (!kFirst) {
-    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const V factor = hn::Load(kF32, correction + v * kLanes);
-      MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
-        const V old = hn::Load(kF32, output + (r * kVectors + v) * kLanes);
-        tile.c[r][v] = hn::MulAdd(old, factor, tile.c[r][v]);
-      }
-    }
-  }
-  tile.Store(output);
-}
-
-// ValueTile for a chain in which some pair is masked and some value is NaN or infinite: a masked
-// pair must not contribute 0 * NaN. Adds up in the same order, so finite rows keep their bits.
-template <int kVectors>
-HWY_NOINLINE void GuardedValueTile(const float* HWY_RESTRICT values,
-                                   const float* HWY_RESTRICT probabilities, int64_t num_keys,
-                                   int64_t first_key, const float* correction,
-                                   const int32_t* limits, float* HWY_RESTRICT output) {
-  for (int v = 0; v < kVectors; ++v) {
-    const auto limit = hn::Load(kI32, limits + v * kLanes);
-    const V factor = hn::Load(kF32, correction + v * kLanes);
-    for (int64_t r = 0; r < kKeyTile; ++r) {
-      float* out = output + (r * kVectors + v) * kLanes;
-      V sum = hn::Zero(kF32);
-      for (int64_t key = 0; key < num_keys; ++key) {
-        const auto beyond = hn::Lt(limit, hn::Set(kI32, static_cast<int32_t>(first_key + key)));
-        const V p = hn::Load(kF32, probabilities + (key * kVectors + v) * kLanes);
-        const V added = hn::MulAdd(hn::Set(kF32, values[key * kKeyTile + r]), p, sum);
-        sum = hn::IfThenElse(hn::RebindMask(kF32, beyond), sum, added);
-      }
-      if (first_key > 0) sum = hn::MulAdd(hn::Load(kF32, out), factor, sum);
-      hn::Store(sum, kF32, out);
-    }
   }
 }
 

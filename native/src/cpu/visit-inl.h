@@ -4,7 +4,7 @@
 //   S = K Q^T            score tiles, one step of keys at a time
 //   P = exp(S - m)       m the running maximum of each query
 //   O = correction O + V^T P
-//   state += (O, m, l)   after at most kChunkKeys keys
+//   rows += O            after at most kChunkKeys keys
 //
 // Lanes never mix: what a row receives does not depend on the rows that share its panel.
 #if defined(MOBA_CPU_VISIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -19,12 +19,24 @@
 
 #include "cpu/tile-inl.h"
 #include "cpu/transpose-inl.h"
+#include "cpu/value-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-// Softmax of one panel over the steps of a chunk; m in units of raw scores.
+// Rows of the window whose queries lie side by side in lanes; the last one also fills what lanes
+// are left.
+struct Panel {
+  const int32_t* rows;
+  int64_t num_rows;
+  int64_t more_rows;  // behind them in memory, likely to be visited next
+
+  HWY_INLINE int32_t Row(int64_t lane) const { return rows[std::min(lane, num_rows - 1)]; }
+};
+
+// Softmax of one panel over the steps of a chunk; m in units of raw scores. It goes on from what
+// its rows have seen before.
 template <int kVectors>
 struct PanelSoftmax {
   static constexpr int64_t kRows = kVectors * kLanes;
@@ -33,8 +45,8 @@ struct PanelSoftmax {
   alignas(64) float step_maxima[kRows];
   alignas(64) float correction[kRows];
 
-  HWY_INLINE void Begin() {
-    std::fill(m, m + kRows, kLowestMaximum);
+  HWY_INLINE void Begin(const RowState& state, const Panel& panel) {
+    for (int64_t i = 0; i < kRows; ++i) m[i] = state.m[panel.Row(i)];
     std::fill(l, l + kRows, 0.0f);
   }
 
@@ -42,6 +54,9 @@ struct PanelSoftmax {
     std::fill(step_maxima, step_maxima + kRows, -std::numeric_limits<float>::infinity());
   }
 };
+
+// Probabilities that are summed in one chain.
+inline constexpr int64_t kSumKeys = 32;
 
 // Scores to probabilities in place; updates m and l and sets the correction of earlier sums.
 template <int kVectors>
@@ -58,10 +73,10 @@ HWY_NOINLINE void Exponentiate(float* HWY_RESTRICT scores, int64_t num_keys, flo
     hn::Store(maximum[v], kF32, softmax.m + v * kLanes);
     sum[v] = hn::Zero(kF32);
   }
-  for (int64_t first = 0; first < num_keys; first += kChainKeys / 2) {
+  for (int64_t first = 0; first < num_keys; first += kSumKeys) {
     V chain[kVectors];
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) chain[v] = hn::Zero(kF32);
-    const int64_t end = std::min(first + kChainKeys / 2, num_keys);
+    const int64_t end = std::min(first + kSumKeys, num_keys);
     for (int64_t key = first; key < end; ++key) {
       float* row = scores + key * kVectors * kLanes;
       MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
@@ -90,89 +105,102 @@ HWY_INLINE void CompensatedAdd(D /*d*/, hn::Vec<D> addend, hn::Vec<D>& sum, hn::
   sum = total;
 }
 
-// Adds a panel's transposed output [channel][row] and its (m, l) to the state of its rows.
-template <int kVectors, bool kCompensated>
-HWY_NOINLINE void MergePanel(const RowState& state, const int32_t* rows, int64_t num_rows,
-                             float score_scale, const PanelSoftmax<kVectors>& softmax,
-                             const float* HWY_RESTRICT output) {
+// Updates m and l of the panel's rows, and sets `weight` to what their earlier sums are worth now.
+template <int kVectors>
+HWY_INLINE void UpdateRows(const RowState& state, const Panel& panel, float score_scale,
+                           const PanelSoftmax<kVectors>& softmax, float* HWY_RESTRICT weight) {
   constexpr int64_t kRows = kVectors * kLanes;
   alignas(64) float m[kRows];
   alignas(64) float l[kRows];
   alignas(64) float l_error[kRows];
-  alignas(64) float old_weight[kRows];
-  alignas(64) float new_weight[kRows];
   for (int64_t i = 0; i < kRows; ++i) {
-    const int32_t row = rows[std::min(i, num_rows - 1)];
+    const int32_t row = panel.Row(i);
     m[i] = state.m[row];
     l[i] = state.l[row];
-    l_error[i] = kCompensated ? state.l_error[row] : 0.0f;
+    l_error[i] = state.l_error == nullptr ? 0.0f : state.l_error[row];
   }
   const V scale = hn::Set(kF32, score_scale);
   for (int64_t i = 0; i < kRows; i += kLanes) {
-    const V m_old = hn::Load(kF32, m + i);
-    const V m_new = hn::Load(kF32, softmax.m + i);
-    const V m_both = hn::Max(m_old, m_new);
-    const V weight_old = Exp2(hn::Mul(hn::Sub(m_old, m_both), scale));
-    const V weight_new = Exp2(hn::Mul(hn::Sub(m_new, m_both), scale));
-    V l_both = hn::Mul(hn::Load(kF32, l + i), weight_old);
-    const V l_added = hn::Mul(hn::Load(kF32, softmax.l + i), weight_new);
-    if constexpr (kCompensated) {
-      V error = hn::Mul(hn::Load(kF32, l_error + i), weight_old);
-      CompensatedAdd(kF32, l_added, l_both, error);
-      hn::Store(error, kF32, l_error + i);
+    const V difference = hn::Sub(hn::Load(kF32, m + i), hn::Load(kF32, softmax.m + i));
+    const V factor = Exp2(hn::Mul(difference, scale));
+    V sum = hn::Mul(hn::Load(kF32, l + i), factor);
+    V error = hn::Mul(hn::Load(kF32, l_error + i), factor);
+    const V added = hn::Load(kF32, softmax.l + i);
+    if (state.l_error == nullptr) {
+      sum = hn::Add(sum, added);
     } else {
-      l_both = hn::Add(l_both, l_added);
+      CompensatedAdd(kF32, added, sum, error);
     }
-    hn::Store(m_both, kF32, m + i);
-    hn::Store(l_both, kF32, l + i);
-    hn::Store(weight_old, kF32, old_weight + i);
-    hn::Store(weight_new, kF32, new_weight + i);
+    hn::Store(factor, kF32, weight + i);
+    hn::Store(sum, kF32, l + i);
+    hn::Store(error, kF32, l_error + i);
   }
-  for (int64_t i = 0; i < num_rows; ++i) {
-    state.m[rows[i]] = m[i];
-    state.l[rows[i]] = l[i];
-    if constexpr (kCompensated) state.l_error[rows[i]] = l_error[i];
+  for (int64_t i = 0; i < panel.num_rows; ++i) {
+    const int32_t row = panel.rows[i];
+    state.m[row] = softmax.m[i];
+    state.l[row] = l[i];
+    if (state.l_error != nullptr) state.l_error[row] = l_error[i];
   }
+}
 
-  alignas(64) float transposed[4 * kLanes];
-  for (int v = 0; v < kVectors; ++v) {
-    const int64_t first_row = v * kLanes;
-    const int64_t count = std::min<int64_t>(kLanes, num_rows - first_row);
-    const V weight = hn::Load(kF32, new_weight + first_row);
-    for (int64_t channel = 0; channel < state.o_stride; channel += 4) {
-      V block[4];
-      MOBA_UNROLL for (int i = 0; i < 4; ++i) {
-        block[i] = hn::Mul(hn::Load(kF32, output + (channel + i) * kRows + first_row), weight);
-      }
-      TransposeBlocks(kF32, block);
-      MOBA_UNROLL for (int i = 0; i < 4; ++i) {
-        hn::Store(block[i], kF32, transposed + i * kLanes);
-      }
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t at = rows[first_row + i] * state.o_stride + channel;
-        const auto added = hn::Load(kF32x4, transposed + i % 4 * kLanes + i / 4 * 4);
-        const auto factor = hn::Set(kF32x4, old_weight[first_row + i]);
-        const auto old = hn::Load(kF32x4, state.o + at);
-        if constexpr (kCompensated) {
-          auto sum = hn::Mul(old, factor);
-          auto error = hn::Mul(hn::Load(kF32x4, state.o_error + at), factor);
-          CompensatedAdd(kF32x4, added, sum, error);
-          hn::Store(sum, kF32x4, state.o + at);
-          hn::Store(error, kF32x4, state.o_error + at);
-        } else {
-          hn::Store(hn::MulAdd(old, factor, added), kF32x4, state.o + at);
-        }
+// Adds a panel's output to its rows: o = weight o + output.
+template <bool kCompensated>
+HWY_NOINLINE void AddRows(const RowState& state, const Panel& panel, const float* weight,
+                          const float* HWY_RESTRICT output) {
+  for (int64_t i = 0; i < panel.num_rows; ++i) {
+    const int64_t at = panel.rows[i] * state.o_stride;
+    float* HWY_RESTRICT o = state.o + at;
+    float* HWY_RESTRICT errors = kCompensated ? state.o_error + at : nullptr;
+    const V factor = hn::Set(kF32, weight[i]);
+    for (int64_t channel = 0; channel < state.o_stride; channel += kLanes) {
+      const V old = hn::Load(kF32, o + channel);
+      const V added = hn::Load(kF32, output + i * state.o_stride + channel);
+      if constexpr (kCompensated) {
+        V sum = hn::Mul(old, factor);
+        V error = hn::Mul(hn::Load(kF32, errors + channel), factor);
+        CompensatedAdd(kF32, added, sum, error);
+        hn::Store(sum, kF32, o + channel);
+        hn::Store(error, kF32, errors + channel);
+      } else {
+        hn::Store(hn::MulAdd(old, factor, added), kF32, o + channel);
       }
     }
   }
 }
 
+// Asks memory for what a panel needs later: its rows' sums, and the queries of the rows behind it.
+// A share of that with each tile of the first step's keys, so that it arrives while tiles are
+// multiplied; into the second-level cache, as the first is full.
 template <int kVectors>
-HWY_INLINE void ScoreStep(const ChunkVisit& visit, int64_t first_key, int64_t num_keys,
-                          const int32_t* limits, int32_t smallest_limit, float* maxima) {
+HWY_INLINE void PrefetchShare(const ChunkVisit& visit, const Panel& panel, int64_t key) {
+  constexpr int64_t kLine = 64;
+  constexpr int64_t kRows = kVectors * kLanes;
+  const int64_t begin = key * kRows / kStepKeys;
+  const int64_t end = (key + kKeyTile) * kRows / kStepKeys;
+  const auto prefetch = [](const void* memory, int64_t bytes) {
+    for (int64_t at = 0; at < bytes; at += kLine) {
+      __builtin_prefetch(static_cast<const char*>(memory) + at, 0, 2);
+    }
+  };
+  for (int64_t i = begin; i < std::min(end, panel.num_rows); ++i) {
+    prefetch(visit.state.o + panel.rows[i] * visit.state.o_stride, visit.state.o_stride * 4);
+  }
+  const QueryRows& query = visit.query;
+  for (int64_t i = begin; i < std::min(end, panel.more_rows); ++i) {
+    prefetch(query.data + panel.rows[panel.num_rows + i] * query.stride_bytes,
+             query.head_dim * core::SizeOf(query.dtype));
+  }
+}
+
+// Scores of the keys of a step; the panel's limits are its rows' last visible keys of the chunk.
+template <int kVectors>
+HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, int64_t first_key,
+                          int64_t num_keys, const int32_t* limits, int32_t smallest_limit,
+                          float* maxima) {
   constexpr int64_t kRows = kVectors * kLanes;
   const int64_t channels = visit.query.head_dim;
   for (int64_t key = 0; key < num_keys; key += kKeyTile) {
+    if (first_key == 0) PrefetchShare<kVectors>(visit, panel, key);
     const auto first = static_cast<int32_t>(first_key + key);
     const float* keys = visit.keys + first * channels;
     float* scores = visit.scratch.scores + key * kRows;
@@ -186,65 +214,48 @@ HWY_INLINE void ScoreStep(const ChunkVisit& visit, int64_t first_key, int64_t nu
   }
 }
 
-// Adds the values of a step, kChainKeys keys at a time. `packed_keys` is the number of keys in the
-// step as packed, `num_keys` how many of them are visible.
 template <int kVectors>
-HWY_INLINE void ValueStep(const ChunkVisit& visit, int64_t first_key, int64_t packed_keys,
-                          int64_t num_keys, const int32_t* limits, int32_t smallest_limit,
-                          const float* correction) {
-  constexpr int64_t kRows = kVectors * kLanes;
-  const bool guarded =
-      first_key + num_keys - 1 > smallest_limit && !visit.values_finite[first_key / kStepKeys];
-  alignas(64) float ones[kRows];
-  std::fill(ones, ones + kRows, 1.0f);
-  const float* values = visit.values + first_key * visit.state.o_stride;
-  for (int64_t channel = 0; channel < visit.state.o_stride; channel += kKeyTile) {
-    float* output = visit.scratch.output + channel * kRows;
-    for (int64_t chain = 0; chain < num_keys; chain += kChainKeys) {
-      const float* tile = values + channel * packed_keys + chain * kKeyTile;
-      const float* probabilities = visit.scratch.scores + chain * kRows;
-      const int64_t length = std::min(kChainKeys, num_keys - chain);
-      const int64_t first = first_key + chain;
-      const float* factor = chain == 0 ? correction : ones;
-      if (guarded) {
-        GuardedValueTile<kVectors>(tile, probabilities, length, first, factor, limits, output);
-      } else if (first == 0) {
-        ValueTile<kVectors, true>(tile, probabilities, length, factor, output);
-      } else {
-        ValueTile<kVectors, false>(tile, probabilities, length, factor, output);
-      }
-    }
-  }
-}
-
-template <int kVectors>
-void VisitPanel(const ChunkVisit& visit, const int32_t* rows, int64_t num_rows) {
+void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
   constexpr int64_t kRows = kVectors * kLanes;
   // Last visible key of each row, counted within the chunk; -1 if it sees none of it.
   alignas(64) int32_t limits[kRows];
   for (int64_t i = 0; i < kRows; ++i) {
-    const int64_t row = rows[std::min(i, num_rows - 1)];
-    const int64_t limit = visit.query.first_limit + row * visit.query.limit_step - visit.first_key;
+    const int64_t limit =
+        visit.query.first_limit + panel.Row(i) * visit.query.limit_step - visit.first_key;
     limits[i] = static_cast<int32_t>(std::clamp<int64_t>(limit, -1, visit.num_keys - 1));
   }
-  const auto [smallest, largest] = std::minmax_element(limits, limits + kRows);
-  const int64_t visible = *largest + 1;
+  // Rows are in ascending order.
+  const int32_t smallest = limits[0];
+  const int64_t visible = limits[kRows - 1] + 1;
   if (visible == 0) return;
 
-  LoadPanel<kVectors>(visit.query, rows, num_rows, visit.scratch.widened, visit.scratch.queries);
+  const RowState& state = visit.state;
+  LoadPanel<kVectors>(visit.query, panel.rows, panel.num_rows, visit.scratch.widened,
+                      visit.scratch.queries);
   PanelSoftmax<kVectors> softmax;
-  softmax.Begin();
+  softmax.Begin(state, panel);
   for (int64_t first = 0; first < visible; first += kStepKeys) {
-    const int64_t packed_keys = std::min(kStepKeys, visit.num_keys - first);
     const int64_t num_keys = std::min(kStepKeys, visible - first);
+    const bool masked = first + num_keys - 1 > smallest;
     softmax.BeginStep();
-    ScoreStep<kVectors>(visit, first, num_keys, limits, *smallest, softmax.step_maxima);
+    ScoreStep<kVectors>(visit, panel, first, num_keys, limits, smallest, softmax.step_maxima);
     Exponentiate<kVectors>(visit.scratch.scores, num_keys, visit.score_scale, softmax);
-    ValueStep<kVectors>(visit, first, packed_keys, num_keys, limits, *smallest, softmax.correction);
+    AddValues<kRows>({.values = visit.values + first * state.o_stride,
+                      .probabilities = visit.scratch.scores,
+                      .correction = softmax.correction,
+                      .limits = limits,
+                      .first_key = first,
+                      .packed_keys = std::min(kStepKeys, visit.num_keys - first),
+                      .num_keys = num_keys,
+                      .num_rows = panel.num_rows,
+                      .channels = state.o_stride,
+                      .guarded = masked && !visit.values_finite[first / kStepKeys],
+                      .output = visit.scratch.output});
   }
-  const auto merge =
-      visit.state.o_error == nullptr ? MergePanel<kVectors, false> : MergePanel<kVectors, true>;
-  merge(visit.state, rows, num_rows, visit.score_scale, softmax, visit.scratch.output);
+  alignas(64) float weight[kRows];
+  UpdateRows<kVectors>(state, panel, visit.score_scale, softmax, weight);
+  const auto add = state.o_error == nullptr ? AddRows<false> : AddRows<true>;
+  add(state, panel, weight, visit.scratch.output);
 }
 
 // Calls panel.template operator()<kVectors>(first_row, count) for panels that cover all rows, the
@@ -264,7 +275,9 @@ HWY_INLINE void ForEachPanel(int64_t num_rows, const Panel& panel) {
 
 void Visit(const ChunkVisit& visit) {
   ForEachPanel(visit.num_rows, [&visit]<int kVectors>(int64_t first, int64_t count) {
-    VisitPanel<kVectors>(visit, visit.rows + first, count);
+    VisitPanel<kVectors>(visit, {.rows = visit.rows + first,
+                                 .num_rows = count,
+                                 .more_rows = visit.num_rows + visit.more_rows - first - count});
   });
 }
 

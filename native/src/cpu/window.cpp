@@ -149,19 +149,21 @@ void Window::Attend(int64_t head, const core::Control& control) const {
   visit.scratch = scratch_.panel;
   if (sequence_.dense) {
     std::iota(scratch_.identity, scratch_.identity + num_rows_, 0);
-    if (sequence_.num_blocks > 0) VisitBlock(visit, 0, scratch_.identity, num_rows_, control);
+    if (sequence_.num_blocks > 0) VisitBlock(visit, 0, scratch_.identity, num_rows_, 0, control);
     return;
   }
   core::BlockLists lists = {scratch_.list_begin, scratch_.list_rows};
   lists.Build(scratch_.selected, num_rows_, width_, sequence_.num_blocks);
   for (int64_t block = 0; block < sequence_.num_blocks; ++block) {
     const int64_t begin = lists.begin[block];
-    VisitBlock(visit, block, lists.rows + begin, lists.begin[block + 1] - begin, control);
+    const int64_t end = lists.begin[block + 1];
+    VisitBlock(visit, block, lists.rows + begin, end - begin,
+               lists.begin[sequence_.num_blocks] - end, control);
   }
 }
 
 void Window::VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
-                        const core::Control& control) const {
+                        int64_t more_rows, const core::Control& control) const {
   const int32_t* const end = rows + num_rows;
   const int64_t length = sequence_.BlockLength(block);
   for (int64_t first = 0; first < length; first += kChunkKeys) {
@@ -180,6 +182,7 @@ void Window::VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, i
     visit.values_finite = packed.values_finite;
     visit.rows = rows;
     visit.num_rows = end - rows;
+    visit.more_rows = more_rows;
     plan_.kernels->visit(visit);
   }
 }

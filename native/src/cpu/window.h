@@ -34,7 +34,7 @@ class Window {
   void WriteSelection(int64_t head) const;
   void Attend(int64_t head, const core::Control& control) const;
   void VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
-                  const core::Control& control) const;
+                  int64_t more_rows, const core::Control& control) const;
   bool SeesKeys(int64_t row) const;
   void Finish(int64_t head) const;
 

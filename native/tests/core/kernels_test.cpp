@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <new>
 #include <random>
 #include <vector>
 
@@ -37,6 +39,21 @@ std::vector<float> RandomRows(int64_t rows, int64_t channels) {
   return values;
 }
 
+// As buffers of a plan are.
+struct AlignedAllocator : std::allocator<float> {
+  template <class T>
+  struct rebind {
+    using other = AlignedAllocator;
+  };
+  float* allocate(size_t count) {
+    return static_cast<float*>(::operator new (count * sizeof(float), std::align_val_t{64}));
+  }
+  void deallocate(float* memory, size_t /*count*/) {
+    ::operator delete (memory, std::align_val_t{64});
+  }
+};
+using Aligned = std::vector<float, AlignedAllocator>;
+
 SourceRows RowsOf(const std::vector<float>& values, int64_t channels) {
   return {reinterpret_cast<const char*>(values.data()), channels * 4, DType::kF32,
           static_cast<int64_t>(values.size()) / channels, channels};
@@ -63,31 +80,41 @@ TEST_P(KernelsOf, PackedKeysAreTilesOfChannelsWithZeroRowsAtTheEnd) {
   }
 }
 
-TEST_P(KernelsOf, PackedValuesAreTilesPerStepAndFlagWhatIsNotFinite) {
-  const int64_t tile = kernels().key_tile;
+TEST_P(KernelsOf, PackedValuesAreSlabsPerStepAndFlagWhatIsNotFinite) {
+  const int64_t tile = kernels().value_tile;
+  for (const int64_t channels : {1, 13, 40, 97}) {
+    const int64_t rows = kStepKeys + 5;
+    const int64_t padded = core::RoundUp(channels, kernels().lanes);
+    const std::vector<float> values = RandomRows(rows, channels);
+    std::vector<float> widened(static_cast<size_t>(core::RoundUp(channels, 16)));
+    Aligned packed(static_cast<size_t>(rows * padded + 1), 99.0f);
+    uint8_t finite[2] = {7, 7};
+    kernels().pack_values(RowsOf(values, channels), widened.data(), packed.data(), finite);
+    EXPECT_EQ(finite[0], 1);
+    EXPECT_EQ(finite[1], 1);
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t step = row / kStepKeys * kStepKeys;
+      const int64_t keys = std::min(kStepKeys, rows - step);
+      for (int64_t channel = 0; channel < padded; ++channel) {
+        const int64_t slab = channel / tile * tile;
+        const int64_t width = std::min(tile, padded - slab);
+        const int64_t at = step * padded + slab * keys + (row - step) * width + channel - slab;
+        const float expected =
+            channel < channels ? values[static_cast<size_t>(row * channels + channel)] : 0.0f;
+        ASSERT_EQ(packed[static_cast<size_t>(at)], expected) << row << ", " << channel;
+      }
+    }
+    EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the packed values";
+  }
+}
+
+TEST_P(KernelsOf, StepsOfValuesThatAreNotFiniteAreFlagged) {
   const int64_t channels = 13;
   const int64_t rows = kStepKeys + 5;
-  const int64_t padded = core::RoundUp(channels, tile);
   std::vector<float> values = RandomRows(rows, channels);
   std::vector<float> widened(static_cast<size_t>(core::RoundUp(channels, 16)));
-  std::vector<float> packed(static_cast<size_t>(rows * padded + 1), 99.0f);
+  Aligned packed(static_cast<size_t>(rows * core::RoundUp(channels, kernels().lanes)), 99.0f);
   uint8_t finite[2] = {7, 7};
-  kernels().pack_values(RowsOf(values, channels), widened.data(), packed.data(), finite);
-  EXPECT_EQ(finite[0], 1);
-  EXPECT_EQ(finite[1], 1);
-  for (int64_t row = 0; row < rows; ++row) {
-    const int64_t step = row / kStepKeys * kStepKeys;
-    const int64_t keys = std::min(kStepKeys, rows - step);
-    for (int64_t channel = 0; channel < padded; ++channel) {
-      const int64_t at =
-          step * padded + channel / tile * keys * tile + (row - step) * tile + channel % tile;
-      const float expected =
-          channel < channels ? values[static_cast<size_t>(row * channels + channel)] : 0.0f;
-      ASSERT_EQ(packed[static_cast<size_t>(at)], expected) << row << ", " << channel;
-    }
-  }
-  EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the packed values";
-
   for (const float odd :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     values[static_cast<size_t>((rows - 1) * channels + channels - 1)] = odd;

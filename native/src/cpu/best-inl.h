@@ -1,0 +1,166 @@
+// The best blocks of each query of a panel, while scores pass by in ascending order of blocks. A
+// score becomes an integer that orders as the specification asks (core/top_k.h).
+#if defined(MOBA_CPU_BEST_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBA_CPU_BEST_INL_H_
+#undef MOBA_CPU_BEST_INL_H_
+#else
+#define MOBA_CPU_BEST_INL_H_
+#endif
+
+#include <algorithm>
+
+#include "core/top_k.h"
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+using VI = hn::Vec<I32>;
+
+// Blocks [first, last] of each query compete for `places`.
+template <int64_t kRows>
+struct Competition {
+  alignas(64) int32_t first[kRows];
+  alignas(64) int32_t last[kRows];
+  int64_t places[kRows];
+  int64_t most_places = 0;
+  int64_t end = 0;  // behind the last block that competes anywhere
+
+  void Set(int64_t row, int64_t first_block, int64_t last_block, int64_t row_places) {
+    first[row] = static_cast<int32_t>(first_block);
+    last[row] = static_cast<int32_t>(row_places > 0 ? last_block : -1);
+    places[row] = row_places;
+    most_places = std::max(most_places, row_places);
+    end = std::max<int64_t>(end, last[row] + 1);
+  }
+
+  // Keys of the scores of a block; lanes where it does not compete get kNoScore.
+  HWY_INLINE VI Keys(V score, int64_t lane0, int32_t block) const {
+    const VI number = hn::Set(kI32, block);
+    const auto bits = hn::BitCast(kI32, hn::Add(score, hn::Zero(kF32)));
+    const auto flip = hn::And(hn::ShiftRight<31>(bits), hn::Set(kI32, 0x7FFFFFFF));
+    const auto is_number = hn::RebindMask(kI32, hn::Eq(score, score));
+    const VI key = hn::IfThenElse(is_number, hn::Xor(bits, flip), hn::Set(kI32, core::kNaNScore));
+    const auto outside = hn::Or(hn::Lt(number, hn::Load(kI32, first + lane0)),
+                                hn::Lt(hn::Load(kI32, last + lane0), number));
+    return hn::IfThenElse(outside, hn::Set(kI32, core::kNoScore), key);
+  }
+};
+
+// Scores that may not enter are at most this; NaN where any may. `key` is the least that is kept.
+HWY_INLINE V Threshold(VI key) {
+  const auto flip = hn::And(hn::ShiftRight<31>(key), hn::Set(kI32, 0x7FFFFFFF));
+  const V score = hn::BitCast(kF32, hn::Xor(key, flip));
+  const auto none = hn::RebindMask(kF32, hn::Lt(key, hn::Set(kI32, core::kNaNScore + 1)));
+  return hn::IfThenElse(none, hn::NaN(kF32), score);
+}
+
+// Places up to which exchanging is faster than heaps.
+inline constexpr int64_t kMostSorted = 32;
+
+// Few places: per query a sorted list, lists side by side in lanes; a score is inserted into all at
+// once by one exchange per place.
+template <int kVectors>
+class SortedBest {
+ public:
+  static constexpr int64_t kRows = kVectors * kLanes;
+
+  SortedBest(const Competition<kRows>& competition, uint64_t* memory, int64_t width)
+      : competition_(competition),
+        keys_(reinterpret_cast<int32_t*>(memory)),
+        blocks_(keys_ + width * kRows) {
+    std::fill(keys_, keys_ + competition.most_places * kRows, core::kNoScore);
+    for (int v = 0; v < kVectors; ++v) hn::Store(hn::NaN(kF32), kF32, threshold_ + v * kLanes);
+  }
+
+  HWY_INLINE void Add(const float* scores, int32_t block) {
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      const V score = hn::Load(kF32, scores + v * kLanes);
+      const auto stays_out = hn::Le(score, hn::Load(kF32, threshold_ + v * kLanes));
+      if (!hn::AllTrue(kF32, stays_out)) Insert(score, v * kLanes, block);
+    }
+  }
+
+  // Writes the blocks that a query chose, in any order, and returns how many they are.
+  int64_t Choose(int64_t row, int32_t* chosen) const {
+    int64_t count = 0;
+    for (; count < competition_.places[row]; ++count) {
+      const int64_t at = count * kRows + row;
+      if (keys_[at] == core::kNoScore) break;
+      chosen[count] = blocks_[at];
+    }
+    return count;
+  }
+
+ private:
+  HWY_NOINLINE void Insert(V score, int64_t lane0, int32_t block) {
+    const VI entering = competition_.Keys(score, lane0, block);
+    VI key = entering;
+    VI number = hn::Set(kI32, block);
+    VI kept = key;
+    for (int64_t place = lane0; place < competition_.most_places * kRows; place += kRows) {
+      const VI here = hn::Load(kI32, keys_ + place);
+      const VI block_here = hn::Load(kI32, blocks_ + place);
+      // Below the place where it enters, everything moves down by one, ties as well.
+      const auto better = hn::Gt(entering, here);
+      kept = hn::Max(key, here);
+      hn::Store(kept, kI32, keys_ + place);
+      hn::Store(hn::IfThenElse(better, number, block_here), kI32, blocks_ + place);
+      key = hn::Min(key, here);
+      number = hn::IfThenElse(better, block_here, number);
+    }
+    hn::Store(Threshold(kept), kF32, threshold_ + lane0);
+  }
+
+  const Competition<kRows>& competition_;
+  int32_t* keys_;    // [place][row], descending
+  int32_t* blocks_;  // [place][row]
+  alignas(64) float threshold_[kRows];
+};
+
+// Many places: a heap per query.
+template <int kVectors>
+class HeapBest {
+ public:
+  static constexpr int64_t kRows = kVectors * kLanes;
+
+  HeapBest(const Competition<kRows>& competition, uint64_t* memory, int64_t width)
+      : competition_(competition) {
+    for (int64_t i = 0; i < kRows; ++i) {
+      best_[i] = {memory + i * width, competition.places[i], 0};
+      threshold_[i] = best_[i].Threshold();
+    }
+  }
+
+  HWY_INLINE void Add(const float* scores, int32_t block) {
+    for (int64_t lane0 = 0; lane0 < kRows; lane0 += kLanes) {
+      const VI keys = competition_.Keys(hn::Load(kF32, scores + lane0), lane0, block);
+      const auto enters = hn::Gt(keys, hn::Load(kI32, threshold_ + lane0));
+      if (HWY_LIKELY(hn::AllFalse(kI32, enters))) continue;
+      alignas(64) int32_t lane_keys[kLanes];
+      hn::Store(keys, kI32, lane_keys);
+      for (int64_t i = 0; i < kLanes; ++i) {
+        if (lane_keys[i] <= threshold_[lane0 + i]) continue;
+        threshold_[lane0 + i] = best_[lane0 + i].Add(core::Candidate(lane_keys[i], block));
+      }
+    }
+  }
+
+  int64_t Choose(int64_t row, int32_t* chosen) const {
+    const core::TopK& best = best_[row];
+    for (int64_t i = 0; i < best.size; ++i) chosen[i] = core::CandidateBlock(best.candidates[i]);
+    return best.size;
+  }
+
+ private:
+  const Competition<kRows>& competition_;
+  core::TopK best_[kRows];
+  alignas(64) int32_t threshold_[kRows];
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
