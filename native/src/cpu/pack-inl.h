@@ -15,21 +15,35 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-// rows[kKeyTile] -> packed [channel][kKeyTile]. Rows are readable up to a multiple of four
-// channels.
-HWY_INLINE void PackTile(const float* const* rows, int64_t channels, float* HWY_RESTRICT packed) {
+// rows[kKeyTile] -> packed [channel][kKeyTile], for kCount of the four channels from `channel` on.
+template <int kCount>
+HWY_INLINE void PackChannels(const float* const* rows, int64_t channel,
+                             float* HWY_RESTRICT packed) {
   constexpr HWY_CAPPED(float, kKeyTile) d;
   constexpr int64_t kWidth = hn::MaxLanes(d);
-  for (int64_t channel = 0; channel < channels; channel += 4) {
-    const int64_t count = std::min<int64_t>(4, channels - channel);
-    for (int64_t first = 0; first < kKeyTile; first += kWidth) {
-      hn::Vec<decltype(d)> block[4];
-      MOBA_UNROLL for (int i = 0; i < 4; ++i) block[i] = LoadBlocks(d, rows + first + i, channel);
-      TransposeBlocks(d, block);
-      for (int64_t i = 0; i < count; ++i) {
-        hn::StoreU(block[i], d, packed + (channel + i) * kKeyTile + first);
-      }
+  MOBA_UNROLL for (int64_t first = 0; first < kKeyTile; first += kWidth) {
+    hn::Vec<decltype(d)> block[4];
+    MOBA_UNROLL for (int i = 0; i < 4; ++i) block[i] = LoadBlocks(d, rows + first + i, channel);
+    TransposeBlocks(d, block);
+    MOBA_UNROLL for (int i = 0; i < kCount; ++i) {
+      hn::StoreU(block[i], d, packed + (channel + i) * kKeyTile + first);
     }
+  }
+}
+
+// Rows are readable up to a multiple of four channels.
+HWY_INLINE void PackTile(const float* const* rows, int64_t channels, float* HWY_RESTRICT packed) {
+  int64_t channel = 0;
+  for (; channel + 4 <= channels; channel += 4) PackChannels<4>(rows, channel, packed);
+  switch (channels - channel) {
+    case 3:
+      return PackChannels<3>(rows, channel, packed);
+    case 2:
+      return PackChannels<2>(rows, channel, packed);
+    case 1:
+      return PackChannels<1>(rows, channel, packed);
+    default:
+      return;
   }
 }
 

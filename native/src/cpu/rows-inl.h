@@ -28,9 +28,10 @@ void FinishRow(const RowState& state, int64_t row, bool sees_keys, int64_t chann
                float score_scale, DType dtype, char* o, float* lse) {
   const float l = state.l[row] + (state.l_error == nullptr ? 0.0f : state.l_error[row]);
   if (lse != nullptr) {
-    const double log2_scale = static_cast<double>(state.m[row]) * static_cast<double>(score_scale);
+    const double log2_largest =
+        static_cast<double>(state.m[row]) * static_cast<double>(score_scale);
     *lse = !sees_keys ? -std::numeric_limits<float>::infinity()
-                      : static_cast<float>((log2_scale + std::log2(static_cast<double>(l))) *
+                      : static_cast<float>((log2_largest + static_cast<double>(std::log2(l))) *
                                            0.6931471805599453);
   }
   const V inverse = hn::Set(kF32, sees_keys ? 1.0f / l : 0.0f);

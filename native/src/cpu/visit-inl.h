@@ -192,6 +192,20 @@ HWY_INLINE void PrefetchShare(const ChunkVisit& visit, const Panel& panel, int64
   }
 }
 
+// Limits ascend: the first vectors of queries may see nothing of the tile.
+template <int kVectors, int kFirst = 0>
+HWY_INLINE void MaskedScoreTile(const float* keys, const float* queries, int64_t channels,
+                                int32_t first_key, const int32_t* limits, float* scores,
+                                float* maxima) {
+  if constexpr (kFirst + 1 < kVectors) {
+    if (limits[(kFirst + 1) * kLanes - 1] < first_key) {
+      return MaskedScoreTile<kVectors, kFirst + 1>(keys, queries, channels, first_key, limits,
+                                                   scores, maxima);
+    }
+  }
+  ScoreTile<kVectors, true, kFirst>(keys, queries, channels, first_key, limits, scores, maxima);
+}
+
 // Scores of the keys of a step; the panel's limits are its rows' last visible keys of the chunk.
 template <int kVectors>
 HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, int64_t first_key,
@@ -204,12 +218,12 @@ HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, int64_t f
     const auto first = static_cast<int32_t>(first_key + key);
     const float* keys = visit.keys + first * channels;
     float* scores = visit.scratch.scores + key * kRows;
-    if (first + kKeyTile - 1 > smallest_limit) {
-      ScoreTile<kVectors, true>(keys, visit.scratch.queries, channels, first, limits, scores,
-                                maxima);
-    } else {
+    if (first + kKeyTile - 1 <= smallest_limit) {
       ScoreTile<kVectors, false>(keys, visit.scratch.queries, channels, first, limits, scores,
                                  maxima);
+    } else {
+      MaskedScoreTile<kVectors>(keys, visit.scratch.queries, channels, first, limits, scores,
+                                maxima);
     }
   }
 }
