@@ -23,27 +23,26 @@ template <int64_t kRows>
 struct Competition {
   alignas(64) int32_t first[kRows];
   alignas(64) int32_t last[kRows];
-  int64_t places[kRows];
+  alignas(64) int32_t places[kRows];
   int64_t most_places = 0;
   int64_t end = 0;  // behind the last block that competes anywhere
 
   void Set(int64_t row, int64_t first_block, int64_t last_block, int64_t row_places) {
     first[row] = static_cast<int32_t>(first_block);
     last[row] = static_cast<int32_t>(row_places > 0 ? last_block : -1);
-    places[row] = row_places;
+    places[row] = static_cast<int32_t>(row_places);
     most_places = std::max(most_places, row_places);
     end = std::max<int64_t>(end, last[row] + 1);
   }
 
-  // Keys of the scores of a block; lanes where it does not compete get kNoScore.
-  HWY_INLINE VI Keys(V score, int64_t lane0, int32_t block) const {
-    const VI number = hn::Set(kI32, block);
+  // Keys of scores of blocks; lanes where a block does not compete get kNoScore.
+  HWY_INLINE VI Keys(V score, int64_t lane0, VI block) const {
     const auto bits = hn::BitCast(kI32, hn::Add(score, hn::Zero(kF32)));
     const auto flip = hn::And(hn::ShiftRight<31>(bits), hn::Set(kI32, 0x7FFFFFFF));
     const auto is_number = hn::RebindMask(kI32, hn::Eq(score, score));
     const VI key = hn::IfThenElse(is_number, hn::Xor(bits, flip), hn::Set(kI32, core::kNaNScore));
-    const auto outside = hn::Or(hn::Lt(number, hn::Load(kI32, first + lane0)),
-                                hn::Lt(hn::Load(kI32, last + lane0), number));
+    const auto outside = hn::Or(hn::Lt(block, hn::Load(kI32, first + lane0)),
+                                hn::Lt(hn::Load(kI32, last + lane0), block));
     return hn::IfThenElse(outside, hn::Set(kI32, core::kNoScore), key);
   }
 };
@@ -59,8 +58,9 @@ HWY_INLINE V Threshold(VI key) {
 // Places up to which exchanging is faster than heaps.
 inline constexpr int64_t kMostSorted = 32;
 
-// Few places: per query a sorted list, lists side by side in lanes; a score is inserted into all at
-// once by one exchange per place.
+// Few places: per query a sorted list, lists side by side in lanes; scores are inserted into all at
+// once by one exchange per place. A score waits until its query has a second one, so that one
+// insertion serves many queries.
 template <int kVectors>
 class SortedBest {
  public:
@@ -71,6 +71,7 @@ class SortedBest {
         keys_(reinterpret_cast<int32_t*>(memory)),
         blocks_(keys_ + width * kRows) {
     std::fill(keys_, keys_ + competition.most_places * kRows, core::kNoScore);
+    std::fill(waiting_block_, waiting_block_ + kRows, kNone);
     for (int v = 0; v < kVectors; ++v) hn::Store(hn::NaN(kF32), kF32, threshold_ + v * kLanes);
   }
 
@@ -78,26 +79,57 @@ class SortedBest {
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       const V score = hn::Load(kF32, scores + v * kLanes);
       const auto stays_out = hn::Le(score, hn::Load(kF32, threshold_ + v * kLanes));
-      if (!hn::AllTrue(kF32, stays_out)) Insert(score, v * kLanes, block);
+      if (!hn::AllTrue(kF32, stays_out)) Wait(score, v * kLanes, block);
     }
   }
 
-  // Writes the blocks that a query chose, in any order, and returns how many they are.
+  // After the last score.
+  void End() {
+    for (int64_t lane0 = 0; lane0 < kRows; lane0 += kLanes) {
+      Insert(lane0);
+      const int64_t end = competition_.most_places * kRows + lane0;
+      for (int64_t at = lane0; at < end; at += kRows) DropUnused(at, lane0);
+      for (int64_t last = end - kRows; last > lane0; last -= kRows) {
+        for (int64_t at = lane0; at < last; at += kRows) SortPair(blocks_ + at);
+      }
+    }
+  }
+
+  // Writes the blocks that a query chose, ascending, and returns how many they are.
   int64_t Choose(int64_t row, int32_t* chosen) const {
     int64_t count = 0;
     for (; count < competition_.places[row]; ++count) {
-      const int64_t at = count * kRows + row;
-      if (keys_[at] == core::kNoScore) break;
-      chosen[count] = blocks_[at];
+      const int32_t block = blocks_[count * kRows + row];
+      if (block == kUnused) break;
+      chosen[count] = block;
     }
     return count;
   }
 
  private:
-  HWY_NOINLINE void Insert(V score, int64_t lane0, int32_t block) {
-    const VI entering = competition_.Keys(score, lane0, block);
+  static constexpr int32_t kNone = -1;
+  static constexpr int32_t kUnused = INT32_MAX;
+
+  HWY_NOINLINE void Wait(V score, int64_t lane0, int32_t block) {
+    const auto enters = [&] {
+      return hn::RebindMask(kI32, hn::Not(hn::Le(score, hn::Load(kF32, threshold_ + lane0))));
+    };
+    VI waiting = hn::Load(kI32, waiting_block_ + lane0);
+    if (!hn::AllFalse(kI32, hn::And(enters(), hn::Gt(waiting, hn::Set(kI32, kNone))))) {
+      Insert(lane0);
+      waiting = hn::Set(kI32, kNone);
+    }
+    const auto waits = enters();
+    const V old = hn::Load(kF32, waiting_score_ + lane0);
+    hn::Store(hn::IfThenElse(hn::RebindMask(kF32, waits), score, old), kF32,
+              waiting_score_ + lane0);
+    hn::Store(hn::IfThenElse(waits, hn::Set(kI32, block), waiting), kI32, waiting_block_ + lane0);
+  }
+
+  HWY_INLINE void Insert(int64_t lane0) {
+    VI number = hn::Load(kI32, waiting_block_ + lane0);
+    const VI entering = competition_.Keys(hn::Load(kF32, waiting_score_ + lane0), lane0, number);
     VI key = entering;
-    VI number = hn::Set(kI32, block);
     VI kept = key;
     for (int64_t place = lane0; place < competition_.most_places * kRows; place += kRows) {
       const VI here = hn::Load(kI32, keys_ + place);
@@ -113,10 +145,28 @@ class SortedBest {
     hn::Store(Threshold(kept), kF32, threshold_ + lane0);
   }
 
+  // Places that a query does not have, or did not fill.
+  HWY_INLINE void DropUnused(int64_t at, int64_t lane0) {
+    const auto place = hn::Set(kI32, static_cast<int32_t>(at / kRows));
+    const auto filled = hn::Gt(hn::Load(kI32, keys_ + at), hn::Set(kI32, core::kNoScore));
+    const auto used = hn::And(filled, hn::Lt(place, hn::Load(kI32, competition_.places + lane0)));
+    hn::Store(hn::IfThenElse(used, hn::Load(kI32, blocks_ + at), hn::Set(kI32, kUnused)), kI32,
+              blocks_ + at);
+  }
+
+  static HWY_INLINE void SortPair(int32_t* blocks) {
+    const VI first = hn::Load(kI32, blocks);
+    const VI second = hn::Load(kI32, blocks + kRows);
+    hn::Store(hn::Min(first, second), kI32, blocks);
+    hn::Store(hn::Max(first, second), kI32, blocks + kRows);
+  }
+
   const Competition<kRows>& competition_;
   int32_t* keys_;    // [place][row], descending
   int32_t* blocks_;  // [place][row]
   alignas(64) float threshold_[kRows];
+  alignas(64) float waiting_score_[kRows] = {};
+  alignas(64) int32_t waiting_block_[kRows];
 };
 
 // Many places: a heap per query.
@@ -135,7 +185,8 @@ class HeapBest {
 
   HWY_INLINE void Add(const float* scores, int32_t block) {
     for (int64_t lane0 = 0; lane0 < kRows; lane0 += kLanes) {
-      const VI keys = competition_.Keys(hn::Load(kF32, scores + lane0), lane0, block);
+      const VI keys =
+          competition_.Keys(hn::Load(kF32, scores + lane0), lane0, hn::Set(kI32, block));
       const auto enters = hn::Gt(keys, hn::Load(kI32, threshold_ + lane0));
       if (HWY_LIKELY(hn::AllFalse(kI32, enters))) continue;
       alignas(64) int32_t lane_keys[kLanes];
@@ -147,9 +198,12 @@ class HeapBest {
     }
   }
 
+  void End() {}
+
   int64_t Choose(int64_t row, int32_t* chosen) const {
     const core::TopK& best = best_[row];
     for (int64_t i = 0; i < best.size; ++i) chosen[i] = core::CandidateBlock(best.candidates[i]);
+    std::sort(chosen, chosen + best.size);
     return best.size;
   }
 

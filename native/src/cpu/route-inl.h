@@ -26,6 +26,7 @@ struct Eligible {
   int64_t last;
   int64_t places;
 
+  Eligible() = default;
   Eligible(const RouteWindow& window, int64_t row) {
     const core::Options& options = *window.options;
     const int64_t limit = window.query.first_limit + row * window.query.limit_step;
@@ -78,9 +79,7 @@ HWY_INLINE void WriteSelection(const Eligible& eligible, const Best& best, int64
                                int64_t width, int32_t* selected) {
   int32_t* out = selected;
   for (int64_t b = 0; b < eligible.sinks_end; ++b) *out++ = static_cast<int32_t>(b);
-  int32_t* const chosen = out;
-  out += best.Choose(panel_row, chosen);
-  std::sort(chosen, out);
+  out += best.Choose(panel_row, out);
   for (int64_t b = eligible.local_begin; b <= eligible.own; ++b) *out++ = static_cast<int32_t>(b);
   std::fill(out, selected + width, -1);
 }
@@ -89,11 +88,12 @@ template <int kVectors, class Best>
 void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) {
   constexpr int64_t kRows = kVectors * kLanes;
   int32_t rows[kRows];
+  Eligible eligible[kRows];
   Competition<kRows> competition;
   for (int64_t i = 0; i < kRows; ++i) {
     rows[i] = static_cast<int32_t>(first_row + std::min(i, num_rows - 1));
-    const Eligible eligible(window, rows[i]);
-    competition.Set(i, eligible.first, eligible.last, eligible.places);
+    eligible[i] = Eligible(window, rows[i]);
+    competition.Set(i, eligible[i].first, eligible[i].last, eligible[i].places);
   }
   Best best(competition, window.scratch.candidates, window.width);
   if (window.num_heads == 1) {
@@ -107,9 +107,9 @@ void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) 
       best.Add(window.scratch.scores + (block - step) * kRows, static_cast<int32_t>(block));
     }
   }
+  best.End();
   for (int64_t i = 0; i < num_rows; ++i) {
-    WriteSelection(Eligible(window, rows[i]), best, i, window.width,
-                   window.selected + rows[i] * window.width);
+    WriteSelection(eligible[i], best, i, window.width, window.selected + rows[i] * window.width);
   }
 }
 
