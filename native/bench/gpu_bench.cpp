@@ -1,16 +1,18 @@
 // moba_gpu_bench: times of routing, and of routing with attention, on a CUDA device, by its events.
 //
-//   moba_gpu_bench                                      says which device there is
-//   moba_gpu_bench JSON-FILE [--seconds S] [--tokens MOST] [--heads H]
+//   moba_gpu_bench                            says which device there is
+//   moba_gpu_bench [--seconds S] CASE...      one JSON object a line for each case
+//   moba_gpu_bench [--seconds S] -            cases from standard input, one a line, as they come
 //
-// 16 heads, if not said otherwise, of 128 channels in bf16. Each case alternates the two
-// operations, after copies that empty the second-level cache; what counts is the median. The
-// copies' own rate is printed as well.
+// A case is TOKENS,HEADS,BLOCK_SIZE,TOP_K; a block size of 0 is full attention. Heads have 128
+// channels in bf16. Each case alternates the two operations, after copies that empty the
+// second-level cache; what counts is the median. The copies' own rate is in the result as well.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -23,6 +25,7 @@ namespace {
 constexpr int64_t kFlushBytes = int64_t{256} << 20;
 constexpr int kMostRuns = 30;
 constexpr int kLeastRuns = 5;
+constexpr double kLongest = 10;  // seconds, after which fewer runs will do
 
 class Device {
  public:
@@ -77,43 +80,23 @@ float Median(std::vector<float> values) {
   return values[values.size() / 2];
 }
 
-std::vector<Shape> Shapes(int64_t most_tokens, int64_t heads) {
-  std::vector<Shape> shapes;
-  const auto add = [&](int64_t tokens, int64_t block_size, int64_t top_k) {
-    if (tokens > most_tokens) return;
-    char name[64];
-    if (block_size == 0) {
-      std::snprintf(name, sizeof name, "%ldk_dense", tokens / 1024);
-    } else {
-      std::snprintf(name, sizeof name, "%ldk_b%ld_k%ld", tokens / 1024, block_size, top_k);
-    }
-    shapes.push_back({name, tokens, heads, heads, 128, block_size, top_k});
-  };
-  for (int64_t tokens : {1, 8, 32, 128, 512, 1024}) {
-    tokens *= 1024;
-    if (tokens <= 131072) add(tokens, 0, 0);
-    // The peer's published shape at every length, finer and coarser blocks up to 128K.
-    if (tokens <= 131072) add(tokens, 64, 16);
-    add(tokens, 128, 8);
-    if (tokens <= 131072) add(tokens, 256, 4);
-    add(tokens, 512, 3);
-    if (tokens <= 131072) add(tokens, 2048, 3);
-    if (tokens >= 131072) add(tokens, 4096, 12);
+Shape ParseCase(const std::string& text) {
+  long long tokens = 0, heads = 0, block_size = 0, top_k = 0;
+  int length = 0;
+  if (std::sscanf(text.c_str(), "%lld,%lld,%lld,%lld%n", &tokens, &heads, &block_size, &top_k,
+                  &length) != 4 ||
+      static_cast<size_t>(length) != text.size() || tokens < 1 || heads < 1) {
+    throw std::invalid_argument(text + " is no case, expected TOKENS,HEADS,BLOCK_SIZE,TOP_K");
   }
-  return shapes;
+  return {text, tokens, heads, heads, 128, block_size, top_k};
 }
 
 class Bench {
  public:
-  Bench(std::FILE* json, double seconds) : json_(json), seconds_(seconds) {
+  explicit Bench(double seconds) : seconds_(seconds) {
     for (Buffer* buffer : {&flush_from_, &flush_to_}) {
       buffer->FillUniform(MOBA_BF16, kFlushBytes / 2, 7);
     }
-  }
-
-  void PrintHead() const {
-    std::printf("%s\n%-16s %9s %9s %9s %9s %5s\n", device_.Name().c_str(), "case", "route ms",
-                "attend ms", "TFLOP/s", "copy TB/s", "runs");
   }
 
   void Run(const Shape& shape) {
@@ -129,7 +112,8 @@ class Bench {
     };
     const auto enough = [&] {
       const int runs = static_cast<int>(attend_ms.size());
-      return runs >= kMostRuns || (runs >= kLeastRuns && spent_ms > 1e3 * seconds_);
+      return runs >= kMostRuns || (runs >= kLeastRuns && spent_ms > 1e3 * seconds_) ||
+             spent_ms > 1e3 * kLongest;
     };
     device_.Time(attend);  // loads what is loaded on first use, and warms up
     if (workload.BlockSparse()) device_.Time(route);
@@ -137,22 +121,16 @@ class Bench {
       sample(attend, attend_ms);
       if (workload.BlockSparse()) sample(route, route_ms);
     }
-    const double attend_median = Median(attend_ms);
-    const double route_median = route_ms.empty() ? 0 : Median(route_ms);
-    const double tflops = workload.UsefulGflop() / attend_median;
     const double copy = 2e-9 * static_cast<double>(kFlushBytes) / Median(copy_ms);
-    std::printf("%-16s %9.3f %9.3f %9.1f %9.2f %5zu\n", shape.name.c_str(), route_median,
-                attend_median, tflops, copy, attend_ms.size());
+    std::printf(
+        "{\"tokens\": %lld, \"heads\": %lld, \"head_dim\": %lld, \"block_size\": %lld, "
+        "\"top_k\": %lld, \"route_ms\": %.5f, \"attend_ms\": %.5f, \"useful_gflop\": %.5f, "
+        "\"copy_tbs\": %.4f, \"runs\": %zu}\n",
+        static_cast<long long>(shape.tokens), static_cast<long long>(shape.heads),
+        static_cast<long long>(shape.head_dim), static_cast<long long>(shape.block_size),
+        static_cast<long long>(shape.top_k), route_ms.empty() ? 0 : Median(route_ms),
+        Median(attend_ms), workload.UsefulGflop(), copy, attend_ms.size());
     std::fflush(stdout);
-    std::fprintf(json_,
-                 "{\"case\": \"%s\", \"tokens\": %lld, \"heads\": %lld, \"head_dim\": %lld, "
-                 "\"block_size\": %lld, \"top_k\": %lld, \"route_ms\": %.5f, \"attend_ms\": %.5f, "
-                 "\"useful_gflop\": %.5f, \"copy_tbs\": %.4f, \"runs\": %zu}\n",
-                 shape.name.c_str(), static_cast<long long>(shape.tokens),
-                 static_cast<long long>(shape.heads), static_cast<long long>(shape.head_dim),
-                 static_cast<long long>(shape.block_size), static_cast<long long>(shape.top_k),
-                 route_median, attend_median, workload.UsefulGflop(), copy, attend_ms.size());
-    std::fflush(json_);
   }
 
  private:
@@ -164,39 +142,25 @@ class Bench {
   Device device_;
   Buffer flush_from_{device_.engine(), kFlushBytes};
   Buffer flush_to_{device_.engine(), kFlushBytes};
-  std::FILE* json_;
   double seconds_;
 };
 
-void Main(int argc, char** argv) {
-  double seconds = 1;
-  int64_t most_tokens = INT64_MAX;
-  int64_t heads = 16;
-  if (argc == 1) {
+void Main(std::vector<std::string> arguments) {
+  if (arguments.empty()) {
     std::printf("%s\n", Device().Name().c_str());
     return;
   }
-  if (argc % 2 != 0) throw std::invalid_argument("an option needs a value");
-  for (int i = 2; i < argc; i += 2) {
-    const std::string option = argv[i];
-    if (option == "--seconds") {
-      seconds = std::stod(argv[i + 1]);
-    } else if (option == "--tokens") {
-      most_tokens = std::stoll(argv[i + 1]);
-    } else if (option == "--heads") {
-      heads = std::stoll(argv[i + 1]);
-    } else {
-      throw std::invalid_argument("unknown option " + option);
-    }
+  double seconds = 1;
+  if (arguments.size() > 2 && arguments[0] == "--seconds") {
+    seconds = std::stod(arguments[1]);
+    arguments.erase(arguments.begin(), arguments.begin() + 2);
   }
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  const std::unique_ptr<std::FILE, Close> json(std::fopen(argv[1], "w"));
-  if (json == nullptr) throw std::runtime_error(std::string("cannot write ") + argv[1]);
-  Bench bench(json.get(), seconds);
-  bench.PrintHead();
-  for (const Shape& shape : Shapes(most_tokens, heads)) bench.Run(shape);
+  Bench bench(seconds);
+  if (arguments[0] != "-") {
+    for (const std::string& argument : arguments) bench.Run(ParseCase(argument));
+    return;
+  }
+  for (std::string line; std::getline(std::cin, line);) bench.Run(ParseCase(line));
 }
 
 }  // namespace
@@ -204,7 +168,7 @@ void Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    moba_bench::Main(argc, argv);
+    moba_bench::Main({argv + 1, argv + argc});
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "moba_gpu_bench: %s\n", error.what());

@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PARTS = ["smoke", "correctness", "sanitizer", "java", "benchmark"]
 # Findings, the most important first.
 KINDS = {"crash": "crashes, and lost devices", "wrong": "wrong results", "race": "errors and races that a sanitizer saw",
-         "slow": "parts that ran out of time"}
+         "failed": "measurements that failed", "slow": "parts that ran out of time", "missed": "targets missed"}
 
 TESTS = os.path.join(HERE, "moba_tests")
 BENCH = os.path.join(HERE, "moba_gpu_bench")
@@ -46,6 +46,7 @@ SANITIZED = ":".join(
      ("bf16_D128_B64", "f16_D64_B100", "bf16_D192_B16", "bf16_D256_full", "f16_D64_H8_G2_causal")] +
     [f"BlockSizes/{FORWARD}f32_B16_K3", f"Options/{FORWARD}H8_G2_per_group_causal_sinks1_local1",
      "MergeStates.OfTwoHalvesIsTheWhole/cuda"])
+SMALL_CASES = ["1024,2,0,0", "1024,2,64,16", "1024,2,128,4", "1024,2,512,2"]
 SANITIZERS = {"memcheck": 80, "racecheck": 80, "synccheck": 60}
 
 
@@ -79,11 +80,11 @@ class Report:
         outcome = suites.run_suite(TESTS, filter_, environment, log, deadline, self.scratch, wrapper)
         self.take(part, outcome, time.monotonic() - start, what or filter_)
 
-    def program(self, part, command, limit, log, lost="crash"):
-        """Any other program: what it printed last is shown. Returns whether it ended well."""
+    def program(self, part, command, limit, log, lost="crash", most=40):
+        """Any other program. Returns whether it ended well, and the last lines that it printed, at most so many."""
         start = time.monotonic()
         process = suites.Process(command, self.environment, log)
-        tail = list(process.lines(min(start + limit, self.deadline)))[-40:]
+        tail = list(process.lines(min(start + limit, self.deadline)))[-most:]
         outcome = suites.Outcome()
         if process.timed_out:
             outcome.add("slow", f"{os.path.basename(command[0])}: time was up")
@@ -130,8 +131,8 @@ def sanitizer(report, log):
         report.suite("sanitizer", SANITIZED, limit, log, report.environment, command, tool)
     # The benchmark leaves workspace and outputs as the device gave them; the tests write poison, which counts as
     # initialized.
-    report.program("sanitizer", ["compute-sanitizer", "--tool", "initcheck", "--error-exitcode", "9", BENCH, os.devnull,
-                                 "--tokens", "1024", "--heads", "2", "--seconds", "0"], 80, log, lost="race")
+    report.program("sanitizer", ["compute-sanitizer", "--tool", "initcheck", "--error-exitcode", "9", BENCH, "--seconds",
+                                 "0", *SMALL_CASES], 80, log, lost="race")
 
 
 def java(report, log):
@@ -154,17 +155,21 @@ def java(report, log):
 
 
 def benchmark(report, log):
-    ours, peers = (os.path.join(report.scratch, name) for name in ("moba.json", "peers.json"))
-    size = ["--tokens", "1024", "--heads", "1", "--seconds", "0"] if report.quick else []
-    _, tail = report.program("benchmark", [sys.executable, os.path.join(HERE, "peers.py"), peers], 150, log)
+    results = report.path("benchmark.json")
+    quick = ["--quick"] if report.quick else []
+    _, tail = report.program("benchmark", [sys.executable, os.path.join(HERE, "benchmark.py"), results, *quick], 480, log,
+                             lost="failed", most=1000)
     for line in tail:
         if "left out" in line:
             report.say("             " + line.rstrip())
-    report.program("benchmark", [BENCH, ours, *size], 300, log)
-    _, tail = report.program("benchmark", [sys.executable, os.path.join(HERE, "report.py"), ours, peers,
-                                           report.path("benchmark.json"), report.path("benchmark.png")], 60, log)
-    for line in tail:
-        report.say(line.rstrip())
+    _, lines = report.program("benchmark", [sys.executable, os.path.join(HERE, "report.py"), results,
+                                            report.path("benchmark.png")], 60, log, most=1000)
+    for line in map(str.rstrip, lines):
+        kind, _, sentence = line.partition(": ")
+        if kind == "failed" or (kind == "missed" and not report.quick):  # small shapes have no targets
+            report.found.append((kind, f"benchmark: {sentence}"))
+        else:
+            report.say(line)
 
 
 def summarize(report):
