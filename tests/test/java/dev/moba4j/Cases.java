@@ -144,6 +144,16 @@ record Cases(String name, Shape shape) {
         return new Cases(name, change.of(shape));
     }
 
+    /** Something small that tells seeds apart. */
+    static Problem twoSequences(int seed) {
+        return Problem.shape(DType.F32)
+                .heads(4, 2)
+                .dims(16, 16)
+                .lengths(90, 37)
+                .options(AttentionOptions.moba(16, 3))
+                .normal(seed);
+    }
+
     /** The case of that name. */
     static Cases named(String name) {
         return all().stream().filter(c -> c.name.equals(name)).findFirst().orElseThrow();

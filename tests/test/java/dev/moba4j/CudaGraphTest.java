@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.moba4j.oracle.Problem;
 import java.lang.foreign.Arena;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -24,20 +23,11 @@ class CudaGraphTest {
         arena.close();
     }
 
-    private static Problem problem(int seed) {
-        return Problem.shape(DType.F32)
-                .heads(4, 2)
-                .dims(16, 16)
-                .lengths(90, 37)
-                .options(AttentionOptions.moba(16, 3))
-                .normal(seed);
-    }
-
     @Test
     void launchComputesFromWhatTheTensorsHoldThen() {
-        try (Call first = Call.attended(engine, problem(1), Layout.PACKED);
-                Call second = Call.attended(engine, problem(2), Layout.PACKED);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
+        try (Call first = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call second = Call.attended(engine, Cases.twoSequences(2), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaGraph graph = CudaGraph.capture(stream, () -> plan.attend(call.inputs(), call.outputs(), stream))) {
             stream.synchronize();
@@ -45,7 +35,7 @@ class CudaGraphTest {
             graph.launch(stream);
             stream.synchronize();
             first.assertSameBits(call);
-            call.write(problem(2));
+            call.write(Cases.twoSequences(2));
             graph.launch(stream);
             stream.synchronize();
             second.assertSameBits(call);
@@ -54,9 +44,9 @@ class CudaGraphTest {
 
     @Test
     void graphHoldsItsWorkspaceWhileOtherRunsGoOn() {
-        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
-                Call other = new Call(engine, problem(2), Layout.PACKED);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
+        try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call other = new Call(engine, Cases.twoSequences(2), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream launching = CudaStream.create(engine)) {
             long free = engine.deviceMemory().freeBytes();
@@ -116,9 +106,9 @@ class CudaGraphTest {
 
     @Test
     void runsOfOtherStreamsThatTakePartHaveWorkspacesOfTheirOwn() {
-        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
-                Call beside = new Call(engine, problem(2), Layout.PACKED);
+        try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call beside = new Call(engine, Cases.twoSequences(2), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream side = CudaStream.create(engine);
                 CudaEvent forked = CudaEvent.create(engine);
@@ -155,8 +145,8 @@ class CudaGraphTest {
 
     @Test
     void recordingThatFailsLeavesNothingBehind() {
-        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
+        try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec())) {
             assertThatThrownBy(() -> CudaGraph.capture(stream, () -> {
                         plan.attend(call.inputs(), call.outputs(), stream);

@@ -32,20 +32,11 @@ class CudaStreamTest {
         arena.close();
     }
 
-    private static Problem problem(int seed) {
-        return Problem.shape(DType.F32)
-                .heads(4, 2)
-                .dims(16, 16)
-                .lengths(90, 37)
-                .options(AttentionOptions.moba(16, 3))
-                .normal(seed);
-    }
-
     @Test
     void everyOperationIsDoneWhenTheStreamIs() {
-        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
-                Call call = new Call(engine, problem(1), Layout.GAPS);
-                AttentionPlan plan = engine.plan(Call.spec(problem(1), 3));
+        try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.GAPS);
+                AttentionPlan plan = engine.plan(Call.spec(Cases.twoSequences(1), 3));
                 CudaStream stream = CudaStream.create(engine)) {
             plan.route(call.inputs(), call.selected.tensor(), stream);
             plan.attendSelected(
@@ -57,8 +48,8 @@ class CudaStreamTest {
             assertThat(stream.isDone()).isTrue();
             expected.assertSameBits(call);
         }
-        try (Call expected = Call.attended(engine, problem(2), Layout.PACKED);
-                Call call = new Call(engine, problem(2), Layout.PACKED);
+        try (Call expected = Call.attended(engine, Cases.twoSequences(2), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(2), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream stream = CudaStream.create(engine)) {
             plan.attend(call.inputs(), call.outputs(), stream);
@@ -72,7 +63,7 @@ class CudaStreamTest {
         if (!engine.info().device().equals("emulation")) {
             return; // a device may be faster than the caller
         }
-        try (Call call = new Call(engine, problem(1), Layout.PACKED);
+        try (Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream stream = CudaStream.create(engine)) {
             plan.attend(call.inputs(), call.outputs(), stream);
@@ -84,14 +75,14 @@ class CudaStreamTest {
     @Test
     void runsOfManyStreamsKeepApart() {
         List<Call> expected = IntStream.range(0, 4)
-                .mapToObj(seed -> Call.attended(engine, problem(seed), Layout.PACKED))
+                .mapToObj(seed -> Call.attended(engine, Cases.twoSequences(seed), Layout.PACKED))
                 .toList();
         List<Call> calls = new ArrayList<>();
         List<CudaStream> streams =
                 IntStream.range(0, 3).mapToObj(i -> CudaStream.create(engine)).toList();
-        try (AttentionPlan plan = engine.plan(Call.spec(problem(0), 0))) {
+        try (AttentionPlan plan = engine.plan(Call.spec(Cases.twoSequences(0), 0))) {
             for (int i = 0; i < 24; i++) {
-                Call call = new Call(engine, problem(i % 4), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(i % 4), Layout.PACKED);
                 calls.add(call);
                 plan.attend(call.inputs(), call.outputs(), streams.get(i % 3));
                 if (i % 5 == 4) {
@@ -110,8 +101,8 @@ class CudaStreamTest {
 
     @Test
     void workspaceServesOneStreamAtATime() {
-        try (Call call = new Call(engine, problem(0), Layout.PACKED);
-                Call other = new Call(engine, problem(1), Layout.PACKED);
+        try (Call call = new Call(engine, Cases.twoSequences(0), Layout.PACKED);
+                Call other = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream first = CudaStream.create(engine);
                 CudaStream second = CudaStream.create(engine)) {
@@ -161,9 +152,9 @@ class CudaStreamTest {
 
     @Test
     void mergeIsEnqueued() {
-        try (Call a = Call.attended(engine, problem(1), Layout.PACKED);
-                Call merged = new Call(engine, problem(1), Layout.PACKED);
-                Call expected = new Call(engine, problem(1), Layout.PACKED);
+        try (Call a = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call merged = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call expected = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 CudaStream stream = CudaStream.create(engine)) {
             Tensor o = a.o.tensor();
             Tensor lse = a.lse.tensor();
@@ -177,10 +168,10 @@ class CudaStreamTest {
 
     @Test
     void closingPlanStreamAndEngineWaitsForTheirWork() {
-        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
-                Call first = new Call(engine, problem(1), Layout.PACKED);
-                Call second = new Call(engine, problem(1), Layout.PACKED);
-                Call third = new Call(engine, problem(1), Layout.PACKED)) {
+        try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call first = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call second = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call third = new Call(engine, Cases.twoSequences(1), Layout.PACKED)) {
             Engine own = Backend.CUDA.open(0);
             CudaStream stream = CudaStream.create(own);
             AttentionPlan plan = own.plan(first.spec());
@@ -236,8 +227,8 @@ class CudaStreamTest {
 
     @Test
     void defaultStreamCanBeWrapped() {
-        try (Call expected = Call.attended(engine, problem(1), Layout.PACKED);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
+        try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream stream = CudaStream.wrap(engine, MemorySegment.NULL)) {
             plan.attend(call.inputs(), call.outputs(), stream);
@@ -253,7 +244,7 @@ class CudaStreamTest {
                 CudaStream stream = CudaStream.create(other);
                 CudaStream own = CudaStream.create(engine);
                 CudaEvent event = CudaEvent.create(other);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec())) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> plan.attend(call.inputs(), call.outputs(), stream))
@@ -277,7 +268,7 @@ class CudaStreamTest {
         CudaStream stream = CudaStream.create(engine);
         CudaEvent event = CudaEvent.create(engine);
         try (CudaStream open = CudaStream.create(engine);
-                Call call = new Call(engine, problem(1), Layout.PACKED);
+                Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec())) {
             stream.close();
             event.close();
@@ -293,7 +284,7 @@ class CudaStreamTest {
 
     @Test
     void refusedRunEnqueuesNothing() {
-        try (Call call = new Call(engine, problem(1), Layout.PACKED);
+        try (Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
                 AttentionPlan plan = engine.plan(call.spec());
                 CudaStream stream = CudaStream.create(engine)) {
             Tensor wrong = call.o.tensor().slice(0, 0, 3);
