@@ -7,7 +7,7 @@
 namespace moba::cuda {
 
 // The accumulators of tensor cores truncate, and a sum drifts with every 16 keys that are added:
-// by 2^-24 of it on average, 2^13 times. Longer ones are for plain kernels.
+// by 2^-24 of it on average, 2^13 times. Longer ones are cut into parts.
 inline constexpr int64_t kLongestSum = int64_t{1} << 17;
 
 struct AttendArguments {

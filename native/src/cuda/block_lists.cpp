@@ -44,9 +44,8 @@ struct VisitEntries {
   Use use;
 
   struct Row {
-    SelectionRow selected;
-    int64_t count;       // of its blocks
-    int64_t num_listed;  // blocks before this may be entries: the own one is the last
+    SelectedParts selected;
+    int64_t count;  // of its slots
     int64_t first_list;
     uint32_t query;
     uint16_t head;
@@ -62,15 +61,14 @@ struct VisitEntries {
     const int64_t count = NumRows();
     for (int64_t first = BlockIndex() * kThreads + ThreadIndex() - lane; first < count;
          first += GridSize() * kThreads) {
-      Row row = {};
-      if (first + lane < count) row = RowAt(first + lane);
-      for (int64_t place = 0; Ballot(place < row.count) != 0; ++place) {
-        Found found = {-1, {row.query, row.head, static_cast<uint16_t>(place)}, 0, 0};
-        if (place < row.count) {
-          const int32_t block = row.selected[place];
-          // Neither the own block nor, where the row has changed since, anything else.
-          const bool listed = 0 <= block && block < row.num_listed;
-          if (listed) found.list = static_cast<int32_t>(row.first_list + block);
+      // Lanes without a row keep step, with the last one's.
+      Row row = RowAt(std::min(first + lane, count - 1));
+      if (first + lane >= count) row.count = 0;
+      for (int64_t slot = 0; Ballot(slot < row.count) != 0; ++slot) {
+        Found found = {-1, {row.query, row.head, static_cast<uint16_t>(slot)}, 0, 0};
+        if (slot < row.count) {
+          const int32_t part = row.selected[static_cast<int32_t>(slot)];
+          if (part >= 0) found.list = static_cast<int32_t>(row.first_list + part);
         }
         found.lanes = MatchAny(found.list);
         found.rank = PopCount(found.lanes & ((1u << lane) - 1));
@@ -86,16 +84,17 @@ struct VisitEntries {
     const int64_t kv_head = pass_head / a.group_size;
     const SequenceRecord sequence = a.sequences.Find<&SequenceRecord::row_begin>(place);
     const int64_t query = place - sequence.row_begin;
+    const SelectionRow blocks =
+        SelectionRowOf(a.selected, sequence.batch, sequence.q_begin + query,
+                       a.pass.kv_head_begin * a.group_size + pass_head, a.width);
+    const SelectedParts selected(blocks, sequence, query, a.causal);
     const int64_t visible = sequence.NumVisibleBlocks(query, a.causal);
-    Row row;
-    row.selected = SelectionRowOf(a.selected, sequence.batch, sequence.q_begin + query,
-                                  a.pass.kv_head_begin * a.group_size + pass_head, a.width);
-    row.count = sequence.dense != 0 ? 0 : row.selected.Count(visible);
-    row.num_listed = a.causal ? visible - 1 : visible;
-    row.first_list = kv_head * a.lists.num_blocks + sequence.block_begin;
-    row.query = static_cast<uint32_t>(query);
-    row.head = static_cast<uint16_t>(pass_head % a.group_size);
-    return row;
+    const int64_t num_blocks = sequence.dense != 0 ? 0 : blocks.Count(visible);
+    return {.selected = selected,
+            .count = selected.NumSlots(num_blocks),
+            .first_list = kv_head * a.lists.num_blocks + sequence.part_begin,
+            .query = static_cast<uint32_t>(query),
+            .head = static_cast<uint16_t>(pass_head % a.group_size)};
   }
 };
 

@@ -12,21 +12,22 @@ namespace moba::cuda {
 struct ListEntry {
   uint32_t query;  // of its sequence
   uint16_t head;   // of the heads that share the kv head
-  uint16_t slot;   // place of the block in the query's selection
+  uint16_t slot;   // place in the query's SelectedParts
 };
 
 // Entries [first, first + kItemEntries) of a list, as far as it goes: what a thread block does at
 // once. Lists are cut, as a block that every query selects would keep one thread block busy alone.
 struct ListItem {
-  int32_t list;  // kv head of the pass * num_blocks + block
+  int32_t list;  // kv head of the pass * num_blocks + part
   int32_t first;
 };
 inline constexpr int kItemEntries = 512;
 
 struct BlockLists {
-  int64_t num_blocks;  // of all sequences, numbered by SequenceRecord::block_begin
-  int32_t* sizes;      // [kv head of the pass][block]
-  int32_t* begins;     // of each list in `entries`, and the end of the last
+  int64_t
+      num_blocks;   // or rather their parts, of all sequences, from SequenceRecord::part_begin on
+  int32_t* sizes;   // [kv head of the pass][part]
+  int32_t* begins;  // of each list in `entries`, and the end of the last
   ListEntry* entries;
   ListItem* items;
   int32_t* num_items;
@@ -65,9 +66,9 @@ struct BlockListArguments {
   BlockLists lists;
 };
 
-// An entry for every block that the pass's rows selected, but for a query's own block in a causal
-// run, which goes with a mask and is another kernel's. A row whose selection is none has no
-// entries. The entries of a list are in no particular order.
+// An entry for every part that the pass's rows selected, but for those with a mask, which are
+// another kernel's (SelectedParts). A row whose selection is none has no entries. The entries of a
+// list are in no particular order.
 Status LaunchBlockLists(const Queue& queue, const BlockListArguments& arguments);
 
 }  // namespace moba::cuda

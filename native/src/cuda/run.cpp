@@ -55,7 +55,7 @@ struct Workspace {
     if (routes) centroids = carver.Take<char>(CentroidBytes(shape, most_centroids, for_hopper));
     selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
     scores = carver.Take<float>(routes ? workers * most_blocks : 0);
-    if (for_hopper) on_hopper.emplace(shape, hopper::kPassBudget, carver);
+    if (for_hopper) on_hopper.emplace(shape, plan.longest_sum, hopper::kPassBudget, carver);
     if (plan.full_attention != nullptr) by_cudnn.emplace(*plan.full_attention, carver);
   }
 
@@ -130,8 +130,9 @@ Status Run(const Plan& plan, const core::Problem& problem, const core::SequenceS
   core::Carver carver(workspace);
   const Workspace memory(plan, queue.workers, queue.hopper, carver);
   SequenceTotals totals;
-  if (const Status status = StoreSequences(queue, plan.shape, problem.operation, source,
-                                           problem.num_sequences, memory.sequences, totals);
+  if (const Status status =
+          StoreSequences(queue, plan.shape, problem.operation, source, problem.num_sequences,
+                         plan.longest_sum, memory.sequences, totals);
       !status.ok()) {
     return status;
   }

@@ -10,6 +10,7 @@
 #include "core/plan_shape.h"
 #include "core/problem.h"
 #include "core/sequence_source.h"
+#include "cuda/attend.h"
 #include "cuda/cudnn/graph.h"
 #include "cuda/queue.h"
 
@@ -19,6 +20,7 @@ namespace moba::cuda {
 struct Plan {
   core::PlanShape shape;
   std::unique_ptr<cudnn::Graph> full_attention = nullptr;  // none: by own kernels
+  int64_t longest_sum = kLongestSum;
 };
 
 // For the selected device.

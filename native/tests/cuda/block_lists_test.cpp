@@ -65,15 +65,14 @@ bool FollowsRules(const std::vector<int32_t>& row, int64_t visible) {
          std::all_of(row.begin(), end, [&](int32_t b) { return 0 <= b && b < visible; });
 }
 
-Lists Expected(const Problem& problem, const Selection& selection, const Pass& pass) {
+Lists Expected(const Problem& problem, const Selection& selection, const Pass& pass,
+               core::Operation operation = core::Operation::kAttendSelected) {
   const int64_t group = problem.heads / problem.kv_heads;
   const auto blocks_of = [&](int64_t keys) {
     return core::CeilDiv(keys, problem.options.block_size);
   };
-  int64_t num_blocks = 0;
-  for (const Lengths& sequence : problem.sequences) num_blocks += blocks_of(sequence.k);
+  const StoredSequences sequences(problem, operation);
   Lists lists;
-  int64_t first_block = 0;
   for (size_t s = 0; s < problem.sequences.size(); ++s) {
     const auto [q_len, k_len] = problem.sequences[s];
     for (int64_t i = 0; i < q_len; ++i) {
@@ -90,12 +89,12 @@ Lists Expected(const Problem& problem, const Selection& selection, const Pass& p
           for (int64_t slot = 0; slot < selection.width; ++slot) {
             const int32_t block = blocks[slot];
             if (block == -1 || (causal && block == position / problem.options.block_size)) continue;
-            lists[kv * num_blocks + first_block + block].emplace_back(i, h, slot);
+            const int64_t list = sequences.records[s].part_begin + block;
+            lists[kv * sequences.totals.parts + list].emplace_back(i, h, slot);
           }
         }
       }
     }
-    first_block += blocks_of(k_len);
   }
   return lists;
 }
@@ -214,7 +213,7 @@ class CudaBlockLists : public testing::Test {
   static void ExpectRight(const Problem& problem, const Selection& selection, const Pass& pass,
                           const Layout& layout = {},
                           core::Operation operation = core::Operation::kAttendSelected) {
-    const Lists expected = Expected(problem, selection, pass);
+    const Lists expected = Expected(problem, selection, pass, operation);
     const int64_t num_entries = NumEntries(expected);
     int64_t num_items = 0;
     for (const auto& [list, entries] : expected) {
@@ -222,7 +221,7 @@ class CudaBlockLists : public testing::Test {
     }
     const SelectionMemory selected(problem, selection, layout);
     const StoredSequences sequences(problem, operation, layout.batched);
-    const int64_t num_blocks = sequences.totals.blocks;
+    const int64_t num_blocks = sequences.totals.parts;
     EXPECT_LE(num_items, MostItems(num_entries, pass.num_kv_heads * num_blocks));
     for (ThreadOrder order : kThreadOrders) {
       SCOPED_TRACE(testing::Message() << "order " << static_cast<int>(order));
@@ -284,14 +283,14 @@ TEST_F(CudaBlockLists, OfDenseSequencesAreEmpty) {
   problem.options.top_k = 4;
   const StoredSequences sequences(problem, core::Operation::kAttend);
   ASSERT_TRUE(sequences.records[0].dense && !sequences.records[1].dense);
-  EXPECT_EQ(sequences.records[1].block_begin, 3);
+  EXPECT_EQ(sequences.records[1].part_begin, 1);
   // What is there need not have been written: here it breaks the rules, and has no entries either.
   Selection selection = Random(problem, 4);
   std::fill(selection.Row(0, 0), selection.Row(10, 0), -7);
   ExpectRight(problem, selection, Whole(problem), {}, core::Operation::kAttend);
   const Selection valid = Random(problem, 4);
   std::copy(valid.Row(0, 0), valid.Row(10, 0), selection.Row(0, 0));
-  const ListMemory memory(problem.kv_heads, sequences.totals.blocks, 1000, 1000);
+  const ListMemory memory(problem.kv_heads, sequences.totals.parts, 1000, 1000);
   const SelectionMemory selected(problem, selection, {});
   ASSERT_TRUE(
       LaunchBlockLists({nullptr, kEmulatedWorkers}, {.causal = problem.options.causal != 0,
@@ -302,7 +301,7 @@ TEST_F(CudaBlockLists, OfDenseSequencesAreEmpty) {
                                                      .pass = Whole(problem),
                                                      .lists = memory.lists})
           .ok());
-  for (int64_t list = 0; list < 3; ++list) EXPECT_EQ(memory.lists.sizes[list], 0);
+  EXPECT_EQ(memory.lists.sizes[0], 0);
 }
 
 TEST_F(CudaBlockLists, OfPassesThatBeginAndEndInsideSequences) {

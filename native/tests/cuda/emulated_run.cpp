@@ -63,7 +63,8 @@ bool ProblemSource::Next(void* state, int64_t index, core::Sequence* result) {
   return true;
 }
 
-StoredSequences::StoredSequences(const Problem& problem, core::Operation operation, bool batched)
+StoredSequences::StoredSequences(const Problem& problem, core::Operation operation, bool batched,
+                                 int64_t longest_sum)
     : records(problem.sequences.size()) {
   core::PlanShape shape = {};
   shape.block_size = problem.options.block_size;
@@ -71,7 +72,7 @@ StoredSequences::StoredSequences(const Problem& problem, core::Operation operati
   ProblemSource source = {problem, batched};
   EXPECT_TRUE(moba::cuda::StoreSequences(
                   {nullptr, kEmulatedWorkers}, shape, operation, {&ProblemSource::Next, &source},
-                  static_cast<int64_t>(records.size()), records.data(), totals)
+                  static_cast<int64_t>(records.size()), longest_sum, records.data(), totals)
                   .ok());
 }
 
@@ -121,8 +122,9 @@ core::Problem RunOf(const Problem& problem, const RunOptions& options, const Cal
 }
 
 moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
-                           int64_t given_sequences) {
-  const moba::cuda::Plan plan = moba::cuda::MakePlan(ShapeOf(problem, call.config));
+                           int64_t given_sequences, int64_t longest_sum) {
+  moba::cuda::Plan plan = moba::cuda::MakePlan(ShapeOf(problem, call.config));
+  plan.longest_sum = longest_sum;
   call.workspace_memory.emplace(
       moba::cuda::WorkspaceBytes(plan, kEmulatedWorkers, moba::cuda::emulated_hopper),
       core::kWorkspaceAlignment);
@@ -157,9 +159,10 @@ Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptio
 }
 
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options,
-                const Selection* imported) {
-  return InEveryOrder(problem, operation, options, imported,
-                      [&](Call& call) { return Emulate(problem, options, call); });
+                const Selection* imported, int64_t longest_sum) {
+  return InEveryOrder(problem, operation, options, imported, [&](Call& call) {
+    return Emulate(problem, options, call, INT64_MAX, longest_sum);
+  });
 }
 
 }  // namespace moba_test

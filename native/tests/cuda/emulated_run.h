@@ -37,7 +37,8 @@ struct StoredSequences {
   std::vector<moba::cuda::SequenceRecord> records;
   moba::cuda::SequenceTotals totals;
 
-  StoredSequences(const Problem& problem, moba::core::Operation operation, bool batched = false);
+  StoredSequences(const Problem& problem, moba::core::Operation operation, bool batched = false,
+                  int64_t longest_sum = moba::cuda::kLongestSum);
   moba::cuda::SequenceTable Table() const {
     return {records.data(), static_cast<int64_t>(records.size())};
   }
@@ -51,7 +52,8 @@ moba::core::Problem RunOf(const Problem& problem, const RunOptions& options, con
 // One run as it stands in `call`; makes its workspace. Sequences beyond the first
 // `given_sequences` are not to be had from the source.
 moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
-                           int64_t given_sequences = INT64_MAX);
+                           int64_t given_sequences = INT64_MAX,
+                           int64_t longest_sum = moba::cuda::kLongestSum);
 
 // What `run` does with a call succeeds in every order of a block's threads: expects the same bits
 // from all.
@@ -60,7 +62,7 @@ Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptio
                      const std::function<moba::cuda::Status(Call& call)>& run);
 
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options = {},
-                const Selection* imported = nullptr);
+                const Selection* imported = nullptr, int64_t longest_sum = moba::cuda::kLongestSum);
 
 }  // namespace moba_test
 

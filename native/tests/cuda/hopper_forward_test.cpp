@@ -92,22 +92,68 @@ std::vector<GridCase> Cases() {
   return cases;
 }
 
-class HopperForward : public testing::TestWithParam<GridCase> {};
-
-TEST_P(HopperForward, MatchesOracle) {
+void ExpectRight(const GridCase& grid_case, int64_t longest_sum) {
   const OnHopper on_hopper;
-  Problem problem = GetParam().problem;
-  const RunOptions run = GetParam().run;
+  Problem problem = grid_case.problem;
+  const RunOptions run = grid_case.run;
   Randomize(&problem, 1);
-  const Outcome attended = Emulate(problem, Operation::kAttend, run);
+  const Outcome attended = Emulate(problem, Operation::kAttend, run, nullptr, longest_sum);
   if (problem.Full()) {
     ExpectRightAttention(problem, nullptr, attended);
     return;
   }
   ExpectRightSelection(problem, attended.selection);
   ExpectRightAttention(problem, &attended.selection, attended);
-  const Outcome selected = Emulate(problem, Operation::kAttendSelected, run, &attended.selection);
+  const Outcome selected =
+      Emulate(problem, Operation::kAttendSelected, run, &attended.selection, longest_sum);
   ExpectRightAttention(problem, &attended.selection, selected);
+}
+
+class HopperForward : public testing::TestWithParam<GridCase> {};
+
+TEST_P(HopperForward, MatchesOracle) { ExpectRight(GetParam(), moba::cuda::kLongestSum); }
+
+// Of blocks and dense sequences that are longer than tensor cores may sum.
+constexpr int64_t kLongestPart = 45;
+
+std::vector<GridCase> CasesInParts() {
+  std::vector<GridCase> cases;
+  const std::vector<Lengths> sequences = {{150, 190}, {0, 7}, {90, 90}, {70, 20}, {40, 45}, {9, 0}};
+  for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
+    for (int32_t causal : {1, 0}) {
+      for (int64_t block_size : {0, 20, 46, 90, 100, 1000}) {
+        const moba_options options = block_size == 0 ? FullAttention() : BlockSparse(block_size, 2);
+        Problem problem = moba_test::MakeProblem(dtype, 4, 2, 64, sequences, options);
+        problem.options.causal = causal;
+        cases.push_back(
+            {DtypeName(dtype) + Name("_B", block_size) + (causal ? "" : "_bidirectional"),
+             problem,
+             {}});
+      }
+    }
+  }
+  return cases;
+}
+
+class HopperParts : public testing::TestWithParam<GridCase> {};
+
+TEST_P(HopperParts, MatchOracle) { ExpectRight(GetParam(), kLongestPart); }
+
+INSTANTIATE_TEST_SUITE_P(, HopperParts, testing::ValuesIn(Thinned(CasesInParts())),
+                         [](const auto& info) { return info.param.name; });
+
+// Kernels round differently, and where sums are cut shows in their last bits.
+TEST(HopperLongSums, StayOnTensorCores) {
+  Problem problem = MakeProblem(MOBA_F16, 64, {{200, 200}}, FullAttention());
+  Randomize(&problem, 3);
+  const auto lse_bits = [&](int64_t longest_sum) {
+    return Emulate(problem, Operation::kAttend, {}, nullptr, longest_sum).lse_bits;
+  };
+  const auto portable = lse_bits(45);
+  const OnHopper on_hopper;
+  EXPECT_NE(lse_bits(45), portable);
+  EXPECT_NE(lse_bits(45), lse_bits(200));
+  EXPECT_EQ(lse_bits(100), lse_bits(199));
 }
 
 // Most of the selection is padding: more slots than there are blocks.

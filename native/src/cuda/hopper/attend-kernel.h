@@ -156,12 +156,13 @@ struct AttendKernel {
     for (int64_t index = BlockIndex(); index < work.num_items(); index += GridSize()) {
       const auto item = work.Find(index);
       const KeyRange range = item.range;
+      const Unmasked unmasked = work.UnmaskedKeys(item);
       const int rounds = Stay(range) ? 1 : range.query_tiles;
       for (int round = 0; round < rounds; ++round) {
         for (int32_t key = range.first; key < range.end; key += Tile::kKeys) {
           const int stage = ring.place();
           memory.StageEmpty(stage).Wait(ring.parity() ^ 1);
-          const bool masked = !work.UnmaskedKeys(item).Holds(key, key + Tile::kKeys);
+          const bool masked = !unmasked.Holds(key, key + Tile::kKeys);
           if (ThreadIndex() == 0) {
             for (int word = 0; word < Tile::kFlagWords; ++word) memory.Flagged(stage)[word] = 0;
             LoadTile(k, range, key, memory.KeysFull(stage), memory.Keys(stage));

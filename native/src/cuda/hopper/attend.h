@@ -12,8 +12,8 @@ struct TileAttendArguments {
   AttendArguments rows;
   TensorExtent keys;  // of the axes that k and v share
   Pass pass;
-  int64_t slots;           // most blocks that a valid row selects
-  BlockLists lists;        // of a pass that is not all dense
+  int64_t slots;           // most parts that a valid row selects
+  BlockLists lists;        // of a pass that is not all dense, or cut
   PartialMemory partials;  // [query of the pass][head of the pass][slot]
   int64_t* again;          // rows with a NaN, to be computed by LaunchAttendRows
   int32_t* num_again;

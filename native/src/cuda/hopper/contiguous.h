@@ -38,7 +38,6 @@ struct Contiguous {
   struct Row {
     int32_t query;
     int32_t head;  // of the group; negative: there is no such row
-    int32_t own;   // its own block; negative: none
     bool valid;    // the selection keeps its rules
     int32_t low;   // keys that it sees here
     int32_t high;
@@ -111,7 +110,6 @@ struct Contiguous {
     const int group = static_cast<int>(group_size);
     Row row = {.query = static_cast<int32_t>(item.tile.first) + place / group,
                .head = place % group,
-               .own = -1,
                .valid = true,
                .low = 0,
                .high = 0};
@@ -120,7 +118,6 @@ struct Contiguous {
       return row;
     }
     const int64_t last = sequence.LastVisibleKey(row.query, causal);
-    if (causal && last >= 0) row.own = static_cast<int32_t>(last / sequence.block_size);
     const bool sees_range = sequence.dense || ReadSelection(item, row);
     if (sees_range && last >= 0) {
       row.low = FirstKey(sequence, row.query);
@@ -131,9 +128,8 @@ struct Contiguous {
 
   // Of what a query attends to in this kernel.
   MOBA_THREAD int32_t FirstKey(const SequenceRecord& sequence, int64_t query) const {
-    if (sequence.dense) return 0;
     const int64_t last = sequence.LastVisibleKey(query, causal);
-    return last < 0 ? 0 : static_cast<int32_t>(last / sequence.block_size * sequence.block_size);
+    return last < 0 ? 0 : static_cast<int32_t>(sequence.FirstKey(sequence.PartOf(last)));
   }
 
   MOBA_THREAD int64_t HeadOf(const Item& item, const Row& row) const {
@@ -149,9 +145,9 @@ struct Contiguous {
     const SelectionRow blocks = SelectionOf(item, row);
     const int64_t visible = item.tile.sequence.NumVisibleBlocks(row.query, causal);
     bool own = false;
-    for (int64_t slot = 0; slot < width; ++slot) {
-      row.valid = row.valid && blocks.FollowsRules(slot, visible);
-      own = own || (row.own >= 0 && blocks[slot] == row.own);
+    for (int64_t place = 0; place < width; ++place) {
+      row.valid = row.valid && blocks.FollowsRules(place, visible);
+      own = own || (causal && blocks[place] == visible - 1 && visible > 0);
     }
     return own && row.valid;
   }
@@ -163,7 +159,9 @@ struct Contiguous {
     if (row.head < 0) return true;
     if (!row.valid) return Store<kRow>(item, row, NAN, NAN, values);
 
-    const int64_t end = item.tile.sequence.dense != 0 ? 0 : std::min(width, slots);
+    const SequenceRecord& sequence = item.tile.sequence;
+    const SelectedParts parts(SelectionOf(item, row), sequence, row.query, causal);
+    const auto end = static_cast<int32_t>(std::min(parts.NumSlots(width), slots));
     const bool sees = row.high > row.low;
     if (!sees) {  // of a tile without a mask it has summed what others see
       shift = -FLT_MAX;
@@ -171,11 +169,10 @@ struct Contiguous {
     }
     float most = sum > 0 ? shift : -FLT_MAX;
     const int64_t first_partial = FirstPartial(item, row);
-    const SelectionRow blocks = SelectionOf(item, row);
     bool any = sees;
 #pragma unroll 1
-    for (int64_t slot = 0; slot < end; ++slot) {
-      if (!HasPartial(blocks, slot, row)) continue;
+    for (int32_t slot = 0; slot < end; ++slot) {
+      if (parts[slot] < 0) continue;
       any = true;
       most = fmaxf(most, partials.log2_sums[first_partial + slot]);
     }
@@ -190,8 +187,8 @@ struct Contiguous {
       value = sees ? value * own_weight : 0.0f;
     }
 #pragma unroll 1
-    for (int64_t slot = 0; slot < end; ++slot) {
-      if (!HasPartial(blocks, slot, row)) continue;
+    for (int32_t slot = 0; slot < end; ++slot) {
+      if (parts[slot] < 0) continue;
       const float weight = Exp2(partials.log2_sums[first_partial + slot] - most);
       total += weight;
       Partial<Element, kHeadDim>::template Add<kRow>(partials, first_partial + slot,
@@ -205,10 +202,6 @@ struct Contiguous {
     const int64_t query = item.tile.sequence.row_begin + row.query - tiles.pass.row_begin;
     const int64_t head = item.kv_head_of_pass * group_size + row.head;
     return (query * tiles.pass.num_kv_heads * group_size + head) * slots;
-  }
-  MOBA_THREAD bool HasPartial(const SelectionRow& blocks, int64_t slot, const Row& row) const {
-    const int32_t block = blocks[slot];
-    return block >= 0 && block != row.own;
   }
 
   // Output times factor; factor 0 stands for no visible key, NaN for a bad selection.

@@ -18,21 +18,32 @@ struct ClearCount {
   }
 };
 
+RunSize LargestRun(const core::PlanShape& shape, int64_t longest_sum) {
+  const int64_t tokens = std::max<int64_t>(shape.max_tokens_k, 1);
+  const bool full = shape.block_size == 0;
+  const int64_t block = full ? tokens : std::min(shape.block_size, tokens);
+  const int64_t selected =
+      full ? 1 : std::max({shape.options.top_k, shape.max_selected, int64_t{1}});
+  const int64_t slots =
+      std::min(selected, core::CeilDiv(tokens, block)) * core::CeilDiv(block, longest_sum);
+  // What is cut is cut into parts of more than half of the longest.
+  const int64_t least_part = std::min(block, core::CeilDiv(longest_sum, 2));
+  const bool lists = !full || slots > 1;
+  return {.rows = shape.max_tokens_q,
+          .num_kv_heads = shape.num_kv_heads,
+          .group_size = shape.num_heads / shape.num_kv_heads,
+          .slots = lists ? slots : 0,
+          .num_blocks = lists ? tokens / least_part + shape.max_sequences : 0};
+}
+
 }  // namespace
 
-ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t budget, core::Carver& carver) {
-  const int64_t block = std::max<int64_t>(shape.block_size, 1);
-  const int64_t slots =
-      shape.block_size == 0 ? 0 : std::max(shape.options.top_k, shape.max_selected);
-  slots_ = std::max<int64_t>(std::min(slots, core::CeilDiv(shape.max_tokens_k, block)), 1);
-  const RunSize largest = {
-      .rows = shape.max_tokens_q,
-      .num_kv_heads = shape.num_kv_heads,
-      .group_size = shape.num_heads / shape.num_kv_heads,
-      .slots = slots_,
-      .num_blocks = slots == 0 ? 0 : shape.max_tokens_k / block + shape.max_sequences};
+ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t longest_sum, int64_t budget,
+                             core::Carver& carver) {
+  const RunSize largest = LargestRun(shape, longest_sum);
   made_ = HasInstance(shape.dtype, shape.head_dim, shape.head_dim_v) && HasPasses(largest);
   if (!made_) return;
+  slots_ = largest.slots;
   const int64_t values = PartialValueBytes(shape.dtype, shape.head_dim);
   const int64_t exponents = PartialExponentBytes(shape.dtype, shape.head_dim);
   capacity_ = CapacityFor(largest, values + exponents + int64_t{sizeof(float)}, budget);
@@ -49,8 +60,7 @@ ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t budget, core:
 bool ForwardMemory::Takes(const AttendArguments& arguments, const TensorExtent& keys,
                           const SequenceTotals& totals) const {
   const int64_t group_size = arguments.num_heads / arguments.num_kv_heads;
-  return made_ && totals.longest_sum <= kLongestSum && totals.rows * group_size >= kLeastQueries &&
-         CanAttend(arguments, keys);
+  return made_ && totals.rows * group_size >= kLeastQueries && CanAttend(arguments, keys);
 }
 
 Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& arguments,
@@ -59,12 +69,12 @@ Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& argument
                        .num_kv_heads = arguments.num_kv_heads,
                        .group_size = arguments.num_heads / arguments.num_kv_heads,
                        .slots = slots_,
-                       .num_blocks = totals.blocks};
-  if (!totals.sparse) {
+                       .num_blocks = totals.parts};
+  if (!totals.sparse && !totals.cut) {
     return AttendPass(queue, arguments, keys, {0, run.rows, 0, run.num_kv_heads}, {});
   }
   BlockLists lists = lists_;
-  lists.num_blocks = totals.blocks;
+  lists.num_blocks = totals.parts;
   const Passes passes(run, capacity_);
   for (int64_t i = 0; i < passes.size(); ++i) {
     const Pass pass = passes[i];
@@ -81,7 +91,7 @@ Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& argument
   return Status::Ok();
 }
 
-// With no lists: all sequences are dense.
+// With no lists: all sequences are dense, and of one part.
 Status ForwardMemory::AttendPass(const Queue& queue, const AttendArguments& arguments,
                                  const TensorExtent& keys, const Pass& pass,
                                  const BlockLists& lists) const {

@@ -15,7 +15,8 @@ inline constexpr int64_t kPassBudget = int64_t{5} << 29;
 class ForwardMemory {
  public:
   // For any run of a plan.
-  ForwardMemory(const core::PlanShape& shape, int64_t budget, core::Carver& carver);
+  ForwardMemory(const core::PlanShape& shape, int64_t longest_sum, int64_t budget,
+                core::Carver& carver);
 
   // Whether a run can go this way.
   bool Takes(const AttendArguments& arguments, const TensorExtent& keys,
@@ -30,7 +31,7 @@ class ForwardMemory {
                     const Pass& pass, const BlockLists& lists) const;
 
   bool made_;      // for such a plan
-  int64_t slots_;  // most blocks that a valid row selects, whatever the width of the selection
+  int64_t slots_;  // most parts that a valid row selects, whatever the width of the selection
   PassCapacity capacity_;
   BlockLists lists_;
   PartialMemory partials_;

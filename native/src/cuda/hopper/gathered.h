@@ -1,6 +1,6 @@
-// Key-major attention: an item is a block of keys of one kv head and up to kItemEntries queries
-// that selected it, gathered from wherever they are. Every query sees every key of the block. What
-// comes out are partial results, which contiguous.h merges.
+// Key-major attention: an item is a block of keys of one kv head, or a part of a long one, and up
+// to kItemEntries queries that selected it, gathered from wherever they are. Every query sees every
+// key of it. What comes out are partial results, which contiguous.h merges.
 //
 // A query, head and block moves 2 D bytes of query and the partial result twice. At 184 flop per
 // byte, which an H200 balances, a bf16 block of B keys of D = 128 is bound by memory below B = 260.
@@ -36,19 +36,18 @@ struct Gathered {
 
   MOBA_THREAD Item Find(int64_t index) const {
     const ListItem list_item = lists.items[index];
-    const int64_t block = list_item.list % lists.num_blocks;
+    const int64_t part = list_item.list % lists.num_blocks;
     Item item;
-    item.sequence = sequences.template Find<&SequenceRecord::block_begin>(block);
+    item.sequence = sequences.template Find<&SequenceRecord::part_begin>(part);
     item.kv_head_of_pass = list_item.list / lists.num_blocks;
     item.entries = lists.entries + lists.begins[list_item.list] + list_item.first;
     item.num_entries = lists.NumEntries(list_item);
-    const int64_t first = (block - item.sequence.block_begin) * item.sequence.block_size;
-    const int64_t end = std::min<int64_t>(first + item.sequence.block_size, item.sequence.k_len);
+    const auto of_sequence = static_cast<int32_t>(part - item.sequence.part_begin);
     item.range = {.batch = item.sequence.batch,
                   .token = item.sequence.k_begin,
                   .kv_head = pass.kv_head_begin + item.kv_head_of_pass,
-                  .first = static_cast<int32_t>(first),
-                  .end = static_cast<int32_t>(end),
+                  .first = static_cast<int32_t>(item.sequence.FirstKey(of_sequence)),
+                  .end = static_cast<int32_t>(item.sequence.EndKey(of_sequence)),
                   .query_tiles = (item.num_entries + kTileQueries - 1) / kTileQueries};
     return item;
   }
