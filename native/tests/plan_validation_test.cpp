@@ -165,6 +165,21 @@ TEST_P(RefusedPlan, Create) {
 
 INSTANTIATE_TEST_SUITE_P(, RefusedPlan, testing::ValuesIn(BadPlans()), BadName<PlanRequest>);
 
+TEST(Validation, PlanInfoNamesTheEnginesKernels) {
+  moba_engine_info engine = {};
+  engine.struct_size = sizeof engine;
+  ASSERT_EQ(moba_engine_get_info(AnyEngine(), &engine), MOBA_OK);
+  const OwnedPlan plan(AnyEngine(), ValidConfig());
+  moba_plan_info info = {};
+  info.struct_size = sizeof info;
+  ASSERT_EQ(moba_plan_get_info(plan.get(), &info), MOBA_OK) << moba_last_error();
+  EXPECT_STREQ(info.kernels, engine.name);
+  EXPECT_EQ(moba_plan_get_info(nullptr, &info), MOBA_INVALID_ARGUMENT);
+  ExpectSentence(moba_last_error(), "plan", kNull);
+  EXPECT_EQ(moba_plan_get_info(plan.get(), nullptr), MOBA_INVALID_ARGUMENT);
+  ExpectSentence(moba_last_error(), "info", kNull);
+}
+
 TEST(Validation, WorkspaceBytesValidatesItsArguments) {
   const OwnedPlan plan(AnyEngine(), ValidConfig());
   int64_t bytes = -7;

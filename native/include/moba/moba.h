@@ -228,6 +228,16 @@ MOBA_API int32_t moba_plan_destroy(moba_plan* plan);
 /* Bytes of workspace that any run of this plan needs; 64-byte aligned memory. Linear in tokens. */
 MOBA_API int32_t moba_plan_workspace_bytes(const moba_plan* plan, int64_t* bytes);
 
+typedef struct moba_plan_info {
+  int64_t struct_size;
+  char kernels[256]; /* which kernels serve the plan's largest runs, in words, and why no faster
+                        ones; on a CUDA engine a run may still take others, where its tensors do not
+                        fit */
+} moba_plan_info;
+
+/* Describes a live plan. The caller sets info->struct_size. */
+MOBA_API int32_t moba_plan_get_info(const moba_plan* plan, moba_plan_info* info);
+
 /* ------------------------------------------------------------------- run */
 
 /* clang-format off */

@@ -67,4 +67,18 @@ struct moba_plan {
   std::optional<moba::cpu::Plan> cpu_plan;  // none on a device
   moba::api::DevicePlan device_plan;        // none on the CPU
   int64_t workspace_bytes;
+  moba_plan_info info;
 };
+
+namespace moba::api {
+
+// Calls body(plan) inside a live plan, whether its engine lives or not.
+template <typename Body>
+int32_t InPlan(const moba_plan* plan, const Body& body) {
+  if (plan == nullptr) return Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan");
+  const GatePass in_plan(const_cast<moba_plan*>(plan)->gate);
+  if (!in_plan) return Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
+  return body(*plan);
+}
+
+}  // namespace moba::api

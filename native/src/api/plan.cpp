@@ -156,19 +156,21 @@ int32_t CreatePlan(const std::shared_ptr<Engine>& engine, const moba_plan_config
                   .local_blocks = std::min(config.options.local_blocks, kPlenty),
                   .score_scale = static_cast<float>(scale * kLog2E)},
   };
+  moba_plan_info info = {};
   if (engine->device != nullptr) {
     void* made = nullptr;
     int64_t bytes = 0;
-    if (const int32_t status =
-            FromDevice(engine->device->plan_create(engine->ordinal, shape, &made, &bytes))) {
+    if (const int32_t status = FromDevice(engine->device->plan_create(
+            engine->ordinal, shape, &made, &bytes, info.kernels, sizeof info.kernels))) {
       return status;
     }
     DevicePlan device_plan(made, {engine->device, engine->ordinal});
-    *result = new moba_plan{engine, {}, shape, std::nullopt, std::move(device_plan), bytes};
+    *result = new moba_plan{engine, {}, shape, std::nullopt, std::move(device_plan), bytes, info};
     return MOBA_OK;
   }
   const cpu::Plan plan(shape, *engine->kernels, engine->pool->num_threads());
-  *result = new moba_plan{engine, {}, shape, plan, {}, plan.WorkspaceBytes()};
+  std::strncpy(info.kernels, engine->kernels->name, sizeof info.kernels - 1);
+  *result = new moba_plan{engine, {}, shape, plan, {}, plan.WorkspaceBytes(), info};
   return MOBA_OK;
 }
 
@@ -206,16 +208,18 @@ int32_t moba_plan_destroy(moba_plan* plan) {
 }
 
 int32_t moba_plan_workspace_bytes(const moba_plan* plan, int64_t* bytes) {
-  if (plan == nullptr || bytes == nullptr) {
-    return plan == nullptr
-               ? moba::api::Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan")
-               : moba::api::Fail(MOBA_INVALID_ARGUMENT,
-                                 "bytes is NULL, expected where to put them");
-  }
-  const moba::api::GatePass in_plan(const_cast<moba_plan*>(plan)->gate);
-  if (!in_plan) return moba::api::Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
-  *bytes = plan->workspace_bytes;
-  return MOBA_OK;
+  return moba::api::InPlan(plan, [&](const moba_plan& live) {
+    if (bytes == nullptr) {
+      return moba::api::Fail(MOBA_INVALID_ARGUMENT, "bytes is NULL, expected where to put them");
+    }
+    *bytes = live.workspace_bytes;
+    return static_cast<int32_t>(MOBA_OK);
+  });
+}
+
+int32_t moba_plan_get_info(const moba_plan* plan, moba_plan_info* info) {
+  return moba::api::InPlan(
+      plan, [&](const moba_plan& live) { return moba::api::WriteStruct("info", live.info, info); });
 }
 
 }  // extern "C"

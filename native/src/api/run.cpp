@@ -224,21 +224,18 @@ int32_t Run(const moba_plan* plan, const moba_run_shapes* input, const Arguments
   return MOBA_OK;
 }
 
-int32_t Width(const moba_plan* plan, const moba_run_shapes* input, const Arguments& arguments,
+int32_t Width(const moba_plan& plan, const moba_run_shapes* input, const Arguments& arguments,
               int64_t* width) {
-  if (plan == nullptr || width == nullptr) {
-    return plan == nullptr ? Fail(MOBA_INVALID_ARGUMENT, "plan is NULL, expected a live plan")
-                           : Fail(MOBA_INVALID_ARGUMENT, "width is NULL, expected where to put it");
+  if (width == nullptr) {
+    return Fail(MOBA_INVALID_ARGUMENT, "width is NULL, expected where to put it");
   }
-  const GatePass in_plan(const_cast<moba_plan*>(plan)->gate);
-  if (!in_plan) return Fail(MOBA_CLOSED, "plan was destroyed, expected a live one");
   moba_run_shapes shapes;
   if (const int32_t status = ReadStruct("shapes", input, shapes)) return status;
-  const core::PlanShape& shape = plan->shape;
+  const core::PlanShape& shape = plan.shape;
   if (const int32_t status = CheckRoutes(shape, "moba_selection_width")) return status;
   Sequences sequences;
   if (const int32_t status =
-          ReadRunShapes(shape, DeviceOf(*plan->engine), shapes, arguments, sequences))
+          ReadRunShapes(shape, DeviceOf(*plan.engine), shapes, arguments, sequences))
     return status;
   int64_t most_blocks = 0;
   if (const int32_t status = ReadSequences(sequences, shape.block_size, nullptr, most_blocks)) {
@@ -260,7 +257,9 @@ int32_t moba_selection_width(const moba_plan* plan, const moba_run_shapes* shape
                              const void* cu_seqlens_q, const void* cu_seqlens_k, int64_t* width) {
   const Arguments arguments = {
       .operation = Operation::kRoute, .cu_seqlens_q = cu_seqlens_q, .cu_seqlens_k = cu_seqlens_k};
-  return moba::api::Width(plan, shapes, arguments, width);
+  return moba::api::InPlan(plan, [&](const moba_plan& live) {
+    return moba::api::Width(live, shapes, arguments, width);
+  });
 }
 
 int32_t moba_route(const moba_plan* plan, const moba_run_shapes* shapes, const void* q,

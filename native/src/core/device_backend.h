@@ -15,7 +15,7 @@
 
 namespace moba::core {
 
-inline constexpr int32_t kDeviceBackendVersion = 3;
+inline constexpr int32_t kDeviceBackendVersion = 4;
 
 enum class DeviceStatus : int32_t { kOk, kInvalidSequences, kOutOfMemory, kFailed };
 
@@ -39,9 +39,10 @@ struct DeviceBackend {
   // Says what device `ordinal` is, or, if it cannot be used, why; returns whether it can.
   bool (*describe)(int32_t ordinal, char* text, size_t size);
 
-  // Prepares runs of such a shape, and says what device memory each of them needs.
+  // Prepares runs of such a shape, and says what device memory each of them needs and which kernels
+  // serve them.
   DeviceResult (*plan_create)(int32_t ordinal, const PlanShape& shape, void** plan,
-                              int64_t* workspace_bytes);
+                              int64_t* workspace_bytes, char* kernels, size_t size);
   DeviceResult (*plan_destroy)(int32_t ordinal, void* plan);
 
   // Enqueues a run on a stream; data pointers of `problem` and the workspace are device memory.

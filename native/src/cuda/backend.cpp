@@ -48,10 +48,12 @@ struct OnDevice<kFunction> {
   }
 };
 
-Status CreatePlan(const core::PlanShape& shape, void** plan, int64_t* workspace_bytes) {
+Status CreatePlan(const core::PlanShape& shape, void** plan, int64_t* workspace_bytes,
+                  char* kernels, size_t size) {
   auto* const made = new (std::nothrow) Plan(MakePlan(shape));
   if (made == nullptr) return {.code = Status::Code::kOutOfMemory, .name = "plan"};
   *workspace_bytes = WorkspaceBytes(*made, Workers(), RunsHopperKernels());
+  DescribeKernels(*made, RunsHopperKernels(), kernels, size);
   *plan = made;
   return Status::Ok();
 }

@@ -166,35 +166,60 @@ struct CopyOut {
   }
 };
 
-}  // namespace
+// Whether the largest run is.
+bool IsFull(const core::PlanShape& shape) {
+  const int64_t k_len = shape.max_tokens_k / shape.max_sequences;
+  return shape.block_size == 0 || shape.options.top_k >= core::CeilDiv(k_len, shape.block_size);
+}
 
-std::optional<cudnn::Shape> FullAttentionShape(const core::PlanShape& shape) {
+// What keeps full attention from cuDNN; null if nothing does.
+const char* WhyNot(const core::PlanShape& shape) {
   const int64_t batch = shape.max_sequences;
   const int64_t q_len = shape.max_tokens_q / batch;
   const int64_t k_len = shape.max_tokens_k / batch;
   const int64_t group = shape.num_heads / shape.num_kv_heads;
-  const bool dense =
-      shape.block_size == 0 || shape.options.top_k >= core::CeilDiv(k_len, shape.block_size);
   const int64_t channels = std::max(shape.head_dim, shape.head_dim_v);
   const int64_t tokens = std::max(shape.max_tokens_q, shape.max_tokens_k);
-  if (!dense || shape.dtype == core::DType::kF32 || shape.head_dim % kPieceChannels != 0 ||
-      shape.head_dim_v % kPieceChannels != 0 || shape.max_tokens_q % (batch * kTile) != 0 ||
-      shape.max_tokens_k % (batch * kTile) != 0 || k_len < kLeastReuse ||
-      q_len * group < kLeastReuse || k_len > kLongestSum ||
-      (shape.options.causal && q_len > k_len) || shape.options.score_scale > kLargestScale ||
-      tokens >= kMostElements / (shape.num_heads * channels)) {
-    return std::nullopt;
+  if (shape.dtype == core::DType::kF32) return "the elements are fp32";
+  if (shape.head_dim % kPieceChannels != 0 || shape.head_dim_v % kPieceChannels != 0) {
+    return "a head dimension is no multiple of 8";
   }
+  if (shape.max_tokens_q % (batch * kTile) != 0 || shape.max_tokens_k % (batch * kTile) != 0) {
+    return "lengths are no multiples of 128";
+  }
+  if (k_len < kLeastReuse || q_len * group < kLeastReuse) {
+    return "there are fewer than 2048 keys, or queries of a kv head";
+  }
+  if (k_len > kLongestSum) return "there are more than 131072 keys";
+  if (shape.options.causal && q_len > k_len) return "there are more queries than keys";
+  if (shape.options.score_scale > kLargestScale) return "softmax_scale is above 7.4e8";
+  if (tokens >= kMostElements / (shape.num_heads * channels)) {
+    return "a tensor has 2^31 elements or more";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<cudnn::Shape> FullAttentionShape(const core::PlanShape& shape) {
+  if (!IsFull(shape) || WhyNot(shape) != nullptr) return std::nullopt;
   return cudnn::Shape{.dtype = shape.dtype,
-                      .batch = batch,
+                      .batch = shape.max_sequences,
                       .num_heads = shape.num_heads,
                       .num_kv_heads = shape.num_kv_heads,
-                      .q_len = q_len,
-                      .k_len = k_len,
+                      .q_len = shape.max_tokens_q / shape.max_sequences,
+                      .k_len = shape.max_tokens_k / shape.max_sequences,
                       .head_dim = shape.head_dim,
                       .head_dim_v = shape.head_dim_v,
                       .causal = shape.options.causal,
                       .scale = shape.options.score_scale * 0.6931471805599453f};
+}
+
+std::string WhyNotByCudnn(const core::PlanShape& shape) {
+  if (!IsFull(shape)) return "";
+  if (const char* const why_not = WhyNot(shape)) return why_not;
+  const std::string absence = cudnn::Absence();
+  return absence.empty() ? "it has no deterministic kernel for that" : absence;
 }
 
 FullAttention::FullAttention(cudnn::Graph& graph, core::Carver& carver) : graph_(&graph) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "core/carver.h"
 #include "core/plan_shape.h"
@@ -22,6 +23,10 @@ namespace moba::cuda {
 
 // What cuDNN is to prepare for a plan; none if own kernels are to serve all of its runs.
 std::optional<cudnn::Shape> FullAttentionShape(const core::PlanShape& shape);
+
+// Why cuDNN, which has prepared nothing for a plan, has not; empty if the plan's largest run is not
+// full attention.
+std::string WhyNotByCudnn(const core::PlanShape& shape);
 
 // What is not of moderate size, and the rows that read it.
 struct WildMarks {

@@ -1,7 +1,9 @@
 #include "cuda/run.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <optional>
+#include <string>
 
 #include "core/carver.h"
 #include "cuda/attend.h"
@@ -117,6 +119,28 @@ Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequenc
 Plan MakePlan(const core::PlanShape& shape) {
   const std::optional<cudnn::Shape> full = FullAttentionShape(shape);
   return {shape, full ? cudnn::BuildGraph(*full) : nullptr};
+}
+
+void DescribeKernels(const Plan& plan, bool hopper, char* text, size_t size) {
+  const core::PlanShape& shape = plan.shape;
+  std::string kernels;
+  if (shape.block_size > 0 && shape.options.top_k > 0) {
+    const bool routes = RoutesOnHopper(hopper, shape.dtype, shape.head_dim, shape.options.top_k);
+    kernels = routes ? "routing on tensor cores, " : "routing by portable kernels, ";
+  }
+  kernels += "attention ";
+  if (const cudnn::Graph* graph = plan.full_attention.get()) {
+    const cudnn::Shape& s = graph->shape();
+    kernels += "by cuDNN where a run has " + std::to_string(s.batch) + " x " +
+               std::to_string(s.q_len) + " queries and " + std::to_string(s.k_len) + " keys, else ";
+  }
+  const char* const portable = hopper::WhyNotFor(shape, plan.longest_sum, hopper);
+  kernels +=
+      portable == nullptr ? "on tensor cores" : std::string("by portable kernels, as ") + portable;
+  const std::string why_not = WhyNotByCudnn(shape);
+  if (!why_not.empty() && plan.full_attention == nullptr)
+    kernels += "; not by cuDNN, as " + why_not;
+  std::snprintf(text, size, "%s", kernels.c_str());
 }
 
 int64_t WorkspaceBytes(const Plan& plan, int64_t workers, bool for_hopper) {

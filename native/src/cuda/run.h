@@ -30,6 +30,9 @@ Plan MakePlan(const core::PlanShape& shape);
 // Linear in the tokens. `workers`, `hopper`: see Queue.
 int64_t WorkspaceBytes(const Plan& plan, int64_t workers, bool hopper);
 
+// Which kernels serve the plan's largest runs, and why no faster ones.
+void DescribeKernels(const Plan& plan, bool hopper, char* text, size_t size);
+
 // Enqueues a validated run. All tensors and the workspace are memory of the queue's device;
 // problem.sequences is not used, problem.num_sequences sequences come from `source`.
 // After a failure what was enqueued before it still runs.

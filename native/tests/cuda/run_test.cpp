@@ -73,5 +73,47 @@ TEST(CudaWorkspace, OfAMillionTokensIsSmall) {
   EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1056, true), int64_t{7} << 29);
 }
 
+std::string KernelsOf(const moba::core::PlanShape& shape, bool hopper) {
+  char text[sizeof moba_plan_info::kernels];
+  moba::cuda::DescribeKernels(moba::cuda::MakePlan(shape), hopper, text, sizeof text);
+  return text;
+}
+
+TEST(CudaKernels, AreNamedWithWhatKeepsFasterOnesAway) {
+  moba::core::PlanShape shape = {};
+  shape.dtype = moba::core::DType::kF16;
+  shape.num_heads = shape.num_kv_heads = 4;
+  shape.head_dim = shape.head_dim_v = 64;
+  shape.max_tokens_q = shape.max_tokens_k = 8192;
+  shape.max_sequences = 2;
+  shape.block_size = 128;
+  shape.options.top_k = 8;
+  EXPECT_EQ(KernelsOf(shape, true), "routing on tensor cores, attention on tensor cores");
+  const std::string portable = "by portable kernels";
+  EXPECT_EQ(KernelsOf(shape, false), "routing " + portable + ", attention " + portable +
+                                         ", as the device's compute capability is not 9.0");
+  shape.options.top_k = 65;
+  shape.block_size = 16;
+  shape.head_dim = 72;
+  EXPECT_EQ(KernelsOf(shape, true), "routing " + portable + ", attention " + portable +
+                                        ", as there are no others for these head dimensions");
+  shape.head_dim = 64;
+  shape.block_size = 0;
+  shape.options.top_k = 0;
+  EXPECT_EQ(KernelsOf(shape, true), "attention on tensor cores; not by cuDNN, as none is emulated");
+  moba::cuda::emulated_cudnn = true;
+  EXPECT_EQ(
+      KernelsOf(shape, true),
+      "attention by cuDNN where a run has 2 x 4096 queries and 4096 keys, else on tensor cores");
+  shape.max_tokens_k = 8200;
+  EXPECT_EQ(KernelsOf(shape, true),
+            "attention on tensor cores; not by cuDNN, as lengths are no multiples of 128");
+  shape.dtype = moba::core::DType::kF32;
+  EXPECT_EQ(KernelsOf(shape, true), "attention " + portable +
+                                        ", as the elements are fp32; not by cuDNN, as the elements "
+                                        "are fp32");
+  moba::cuda::emulated_cudnn = false;
+}
+
 }  // namespace
 }  // namespace moba_test

@@ -78,6 +78,8 @@ void CheckPlan(FuzzedDataProvider& bytes) {
   int64_t workspace_bytes = -1;
   Expect(moba_plan_workspace_bytes(plan, &workspace_bytes) == MOBA_OK && workspace_bytes > 0,
          "workspace bytes");
+  CheckDescription<moba_plan_info>(
+      bytes, true, [&](moba_plan_info* info) { return moba_plan_get_info(plan, info); });
   Expect(moba_plan_destroy(plan) == MOBA_OK, "an idle plan to be destroyed");
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/dtype.h"
 #include "cuda/queue.h"
@@ -56,6 +57,9 @@ class Graph {
 
 // For the selected device. Null where there is no cuDNN, or it does not take such a shape.
 std::unique_ptr<Graph> BuildGraph(const Shape& shape);
+
+// Why there is no cuDNN; empty if there is one.
+std::string Absence();
 
 // Says who computes full attention, and, if it is not cuDNN, why.
 void DescribeLibrary(char* text, size_t size);

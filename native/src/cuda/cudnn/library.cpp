@@ -59,6 +59,8 @@ const Library& TheLibrary() {
   return library;
 }
 
+std::string Absence() { return TheLibrary().absence; }
+
 void DescribeLibrary(char* text, size_t size) {
   const Library& library = TheLibrary();
   if (library.absence.empty()) {

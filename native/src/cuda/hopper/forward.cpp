@@ -38,11 +38,21 @@ RunSize LargestRun(const core::PlanShape& shape, int64_t longest_sum) {
 
 }  // namespace
 
+const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, bool hopper) {
+  if (!hopper) return "the device's compute capability is not 9.0";
+  if (shape.dtype == core::DType::kF32) return "the elements are fp32";
+  if (!HasInstance(shape.dtype, shape.head_dim, shape.head_dim_v)) {
+    return "there are no others for these head dimensions";
+  }
+  if (!HasPasses(LargestRun(shape, longest_sum))) return "heads and blocks are too many for lists";
+  return nullptr;
+}
+
 ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t longest_sum, int64_t budget,
                              core::Carver& carver) {
-  const RunSize largest = LargestRun(shape, longest_sum);
-  made_ = HasInstance(shape.dtype, shape.head_dim, shape.head_dim_v) && HasPasses(largest);
+  made_ = WhyNotFor(shape, longest_sum, true) == nullptr;
   if (!made_) return;
+  const RunSize largest = LargestRun(shape, longest_sum);
   slots_ = largest.slots;
   const int64_t values = PartialValueBytes(shape.dtype, shape.head_dim);
   const int64_t exponents = PartialExponentBytes(shape.dtype, shape.head_dim);

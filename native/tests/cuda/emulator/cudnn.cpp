@@ -115,6 +115,8 @@ std::unique_ptr<Graph> BuildGraph(const Shape& shape) {
   return std::make_unique<EmulatedGraph>(shape);
 }
 
+std::string Absence() { return emulated_cudnn ? "" : "none is emulated"; }
+
 void DescribeLibrary(char* text, size_t size) { std::snprintf(text, size, "emulated cuDNN"); }
 
 }  // namespace cudnn

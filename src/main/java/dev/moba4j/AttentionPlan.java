@@ -73,6 +73,17 @@ public final class AttentionPlan implements AutoCloseable {
     }
 
     /**
+     * Which kernels serve this plan's largest runs, and why no faster ones: for people. On a GPU a run may still take others,
+     * where its tensors do not fit.
+     *
+     * @return the engine's {@linkplain EngineInfo#target() target}, or, of the backend "cuda", a sentence
+     */
+    public String kernels() {
+        String kernels = backend.kernels();
+        return kernels == null ? engine.info().target() : kernels;
+    }
+
+    /**
      * {@code K'}, the last axis of the selection that {@link #route} and {@link #attend} write: top-k, or the most blocks
      * in any sequence if that is less, at least 1.
      *

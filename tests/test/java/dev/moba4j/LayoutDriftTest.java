@@ -10,6 +10,7 @@ import dev.moba4j.bindings.moba_layout;
 import dev.moba4j.bindings.moba_merge_shapes;
 import dev.moba4j.bindings.moba_options;
 import dev.moba4j.bindings.moba_plan_config;
+import dev.moba4j.bindings.moba_plan_info;
 import dev.moba4j.bindings.moba_run_shapes;
 import dev.moba4j.bindings.moba_tensor;
 import java.lang.foreign.Arena;
@@ -33,6 +34,7 @@ class LayoutDriftTest {
             moba_engine_options.layout(),
             moba_engine_info.layout(),
             moba_plan_config.layout(),
+            moba_plan_info.layout(),
             moba_run_shapes.layout(),
             moba_merge_shapes.layout(),
             moba_layout.layout());

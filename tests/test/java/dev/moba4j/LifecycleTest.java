@@ -41,6 +41,16 @@ class LifecycleTest {
 
     @ParameterizedTest
     @MethodSource("backends")
+    void planNamesItsKernels(Backend backend) {
+        try (AttentionPlan plan = backend.engine().plan(Call.spec(PROBLEM, 0))) {
+            String target = backend.engine().info().target();
+            String ofFp32 = "routing by portable kernels, attention by portable kernels, as ";
+            assertThat(plan.kernels()).startsWith(target.equals("cuda") ? ofFp32 : target);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("backends")
     void closedEngineRefusesEveryUse(Backend backend) {
         Engine engine = backend.open(1);
         try (Call call = new Call(backend.engine(), PROBLEM, Layout.PACKED);

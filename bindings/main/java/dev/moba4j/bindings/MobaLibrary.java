@@ -1071,6 +1071,67 @@ public class MobaLibrary extends MobaLibrary$shared {
         }
     }
 
+    private static class moba_plan_get_info {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            MobaLibrary.C_INT,
+            MobaLibrary.C_POINTER,
+            MobaLibrary.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("moba_plan_get_info");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t moba_plan_get_info(const moba_plan *plan, moba_plan_info *info)
+     * }
+     */
+    public static FunctionDescriptor moba_plan_get_info$descriptor() {
+        return moba_plan_get_info.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t moba_plan_get_info(const moba_plan *plan, moba_plan_info *info)
+     * }
+     */
+    public static MethodHandle moba_plan_get_info$handle() {
+        return moba_plan_get_info.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t moba_plan_get_info(const moba_plan *plan, moba_plan_info *info)
+     * }
+     */
+    public static MemorySegment moba_plan_get_info$address() {
+        return moba_plan_get_info.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t moba_plan_get_info(const moba_plan *plan, moba_plan_info *info)
+     * }
+     */
+    public static int moba_plan_get_info(MemorySegment plan, MemorySegment info) {
+        var mh$ = moba_plan_get_info.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("moba_plan_get_info", plan, info);
+            }
+            return (int)mh$.invokeExact(plan, info);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class moba_selection_width {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             MobaLibrary.C_INT,

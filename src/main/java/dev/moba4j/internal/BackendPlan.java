@@ -1,5 +1,7 @@
 package dev.moba4j.internal;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A backend's plan. The caller sees to it that nothing runs, and that every runner is freed, when the plan is closed, and
  * only once.
@@ -7,6 +9,11 @@ package dev.moba4j.internal;
 public interface BackendPlan {
     /** Bytes of scratch memory of one runner. */
     long workspaceBytes();
+
+    /** Which kernels serve its largest runs, in words; null if its engine's target says all. */
+    default @Nullable String kernels() {
+        return null;
+    }
 
     /** Something that performs runs. Many of them may be at work at once. */
     Runner newRunner();

@@ -1,6 +1,7 @@
 package dev.moba4j.internal.ffm;
 
 import dev.moba4j.bindings.MobaLibrary;
+import dev.moba4j.bindings.moba_plan_info;
 import dev.moba4j.internal.BackendPlan;
 import dev.moba4j.internal.Runner;
 import java.lang.foreign.Arena;
@@ -12,6 +13,7 @@ final class NativePlan implements BackendPlan {
     private final MemorySegment handle;
     private final NativeEngine engine;
     private final long workspaceBytes;
+    private final String kernels;
 
     /** Takes over the handle. */
     NativePlan(MemorySegment handle, NativeEngine engine) {
@@ -21,12 +23,21 @@ final class NativePlan implements BackendPlan {
             MemorySegment bytes = arena.allocate(ValueLayout.JAVA_LONG);
             NativeStatus.check(MobaLibrary.moba_plan_workspace_bytes(handle, bytes));
             workspaceBytes = bytes.get(ValueLayout.JAVA_LONG, 0);
+            MemorySegment info = moba_plan_info.allocate(arena);
+            moba_plan_info.struct_size(info, info.byteSize());
+            NativeStatus.check(MobaLibrary.moba_plan_get_info(handle, info));
+            kernels = moba_plan_info.kernels(info).getString(0);
         }
     }
 
     @Override
     public long workspaceBytes() {
         return workspaceBytes;
+    }
+
+    @Override
+    public String kernels() {
+        return kernels;
     }
 
     @Override
