@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "cuda/batch_cases.h"
 #include "cuda/emulated_run.h"
 #include "numerics.h"
 #include "parameters.h"
@@ -37,29 +38,17 @@ std::vector<GridCase> Cases() {
   add("huge_top_k", MakeProblem(MOBA_F32, 1, 1, 4, {{9, 200}}, BlockSparse(16, int64_t{1} << 41)),
       {});
 
-  const std::vector<std::pair<std::string, std::vector<Lengths>>> batches = {
-      {"no_sequence", {}},
-      {"no_tokens", {{0, 0}}},
-      {"no_keys", {{5, 0}}},
-      {"no_queries", {{0, 9}}},
-      {"one_token", {{1, 1}}},
-      {"decode", {{1, 133}}},
-      {"chunked_prefill", {{50, 187}}},
-      {"more_queries_than_keys", {{90, 41}}},
-      {"many_odd", {{0, 0}, {1, 1}, {0, 0}, {37, 37}, {2, 90}, {70, 3}, {0, 17}, {5, 0}}},
-      {"more_than_one_kernel_stores", std::vector<Lengths>(150, {1, 33})},
-  };
-  for (const auto& [name, sequences] : batches) {
-    for (int32_t causal : {1, 0}) {
-      Problem problem = MakeProblem(MOBA_F32, 4, 2, 12, sequences, BlockSparse(16, 2));
-      problem.options.causal = causal;
-      const std::string suffix = causal != 0 ? "" : "_bidirectional";
-      add(name + suffix, problem, {});
-      problem.options = FullAttention();
-      problem.options.causal = causal;
-      add(name + "_full" + suffix, problem, {});
-    }
-  }
+  AddBatches({{"no_sequence", {}},
+              {"no_tokens", {{0, 0}}},
+              {"no_keys", {{5, 0}}},
+              {"no_queries", {{0, 9}}},
+              {"one_token", {{1, 1}}},
+              {"decode", {{1, 133}}},
+              {"chunked_prefill", {{50, 187}}},
+              {"more_queries_than_keys", {{90, 41}}},
+              {"many_odd", {{0, 0}, {1, 1}, {0, 0}, {37, 37}, {2, 90}, {70, 3}, {0, 17}, {5, 0}}},
+              {"more_than_one_kernel_stores", std::vector<Lengths>(150, {1, 33})}},
+             MakeProblem(MOBA_F32, 4, 2, 12, {}, BlockSparse(16, 2)), add);
   for (const auto& [heads, kv_heads] : {std::pair<int64_t, int64_t>{4, 4}, {6, 2}, {3, 1}}) {
     for (int32_t routing : {MOBA_ROUTING_PER_HEAD, MOBA_ROUTING_PER_GROUP}) {
       for (int32_t causal : {1, 0}) {

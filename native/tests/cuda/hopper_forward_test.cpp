@@ -1,6 +1,7 @@
 // The forward on the tensor cores of Hopper, emulated, against the oracle.
 #include <gtest/gtest.h>
 
+#include "cuda/batch_cases.h"
 #include "cuda/emulated_run.h"
 #include "numerics.h"
 #include "parameters.h"
@@ -38,23 +39,11 @@ std::vector<GridCase> Cases() {
                     BlockSparse(size, 2)),
         {});
   }
-  const std::vector<std::pair<std::string, std::vector<Lengths>>> batches = {
-      {"chunked_prefill", {{50, 287}}},
-      {"more_queries_than_keys", {{190, 41}}},
-      {"many_odd",
-       {{0, 0}, {1, 1}, {0, 0}, {37, 37}, {2, 90}, {170, 3}, {0, 17}, {5, 0}, {90, 90}}},
-  };
-  for (const auto& [name, sequences] : batches) {
-    for (int32_t causal : {1, 0}) {
-      Problem problem = MakeProblem(MOBA_BF16, 64, sequences, BlockSparse(32, 2));
-      problem.options.causal = causal;
-      const std::string suffix = causal != 0 ? "" : "_bidirectional";
-      add(name + suffix, problem, {});
-      problem.options = FullAttention();
-      problem.options.causal = causal;
-      add(name + "_full" + suffix, problem, {});
-    }
-  }
+  AddBatches({{"chunked_prefill", {{50, 287}}},
+              {"more_queries_than_keys", {{190, 41}}},
+              {"many_odd",
+               {{0, 0}, {1, 1}, {0, 0}, {37, 37}, {2, 90}, {170, 3}, {0, 17}, {5, 0}, {90, 90}}}},
+             MakeProblem(MOBA_BF16, 64, {}, BlockSparse(32, 2)), add);
   for (const auto& [heads, kv_heads] : {std::pair<int64_t, int64_t>{3, 3}, {6, 2}, {20, 1}}) {
     for (int32_t routing : {MOBA_ROUTING_PER_HEAD, MOBA_ROUTING_PER_GROUP}) {
       Problem problem = MakeProblem(MOBA_F16, 64, {{90, 130}, {20, 9}}, BlockSparse(16, 5));
