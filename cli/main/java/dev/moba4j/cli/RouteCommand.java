@@ -84,7 +84,7 @@ final class RouteCommand implements Callable<Integer> {
                 if (measured != null) {
                     measured.write(stats);
                 }
-                System.out.println(Summary.of(output, times, engine.info()));
+                System.out.println(Summary.of(output, times, engine.info(), plan));
             }
         }
         return 0;

@@ -1,5 +1,6 @@
 package dev.moba4j.cli;
 
+import dev.moba4j.AttentionPlan;
 import dev.moba4j.EngineInfo;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -8,14 +9,14 @@ import java.util.Locale;
 final class Summary {
     private Summary() {}
 
-    static String of(Path output, RunTimes times, EngineInfo engine) {
+    static String of(Path output, RunTimes times, EngineInfo engine, AttentionPlan plan) {
         return String.format(
                 Locale.ROOT,
-                "%s written; %.3f ms (%s %s, %d thread%s)",
+                "%s written; %.3f ms (%s: %s; %d thread%s)",
                 output,
                 times.medianOperation(),
                 engine.backend(),
-                engine.target(),
+                plan.kernels(),
                 engine.threads(),
                 engine.threads() == 1 ? "" : "s");
     }
