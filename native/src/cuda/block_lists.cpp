@@ -92,7 +92,7 @@ struct VisitEntries {
     const int64_t num_blocks = sequence.dense != 0 ? 0 : blocks.Count(visible);
     return {.selected = selected,
             .count = selected.NumSlots(num_blocks),
-            .first_list = kv_head * a.lists.num_blocks + sequence.part_begin,
+            .first_list = kv_head * a.lists.num_parts + sequence.part_begin,
             .query = static_cast<uint32_t>(query),
             .head = static_cast<uint16_t>(pass_head % a.group_size)};
   }
@@ -209,7 +209,7 @@ Status LaunchVisit(const Queue& queue, const BlockListArguments& arguments) {
 }  // namespace
 
 Status LaunchBlockLists(const Queue& queue, const BlockListArguments& arguments) {
-  const int64_t num_lists = arguments.pass.num_kv_heads * arguments.lists.num_blocks;
+  const int64_t num_lists = arguments.pass.num_kv_heads * arguments.lists.num_parts;
   Status status = LaunchStriding(queue, ClearLists{arguments.lists, num_lists}, num_lists);
   if (status.ok()) status = LaunchVisit<CountEntry>(queue, arguments);
   if (status.ok()) status = LaunchThreads(queue, ScanCounts{arguments.lists, num_lists}, 1);

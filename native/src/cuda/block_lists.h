@@ -18,16 +18,15 @@ struct ListEntry {
 // Entries [first, first + kItemEntries) of a list, as far as it goes: what a thread block does at
 // once. Lists are cut, as a block that every query selects would keep one thread block busy alone.
 struct ListItem {
-  int32_t list;  // kv head of the pass * num_blocks + part
+  int32_t list;  // kv head of the pass * num_parts + part
   int32_t first;
 };
 inline constexpr int kItemEntries = 512;
 
 struct BlockLists {
-  int64_t
-      num_blocks;   // or rather their parts, of all sequences, from SequenceRecord::part_begin on
-  int32_t* sizes;   // [kv head of the pass][part]
-  int32_t* begins;  // of each list in `entries`, and the end of the last
+  int64_t num_parts;  // of all sequences, numbered by SequenceRecord::part_begin
+  int32_t* sizes;     // [kv head of the pass][part]
+  int32_t* begins;    // of each list in `entries`, and the end of the last
   ListEntry* entries;
   ListItem* items;
   int32_t* num_items;

@@ -11,7 +11,7 @@ struct RunSize {
   int64_t num_kv_heads;
   int64_t group_size;  // query heads of a kv head
   int64_t slots;       // most entries of a row
-  int64_t num_blocks;  // of all sequences
+  int64_t num_parts;   // of all sequences
 };
 
 // What the memory of a pass holds.
@@ -27,7 +27,7 @@ inline constexpr int64_t kMostEntries = int64_t{1} << 30;  // places in lists ar
 // Whether a run can be cut at all: what is too large for that is left to the portable kernels.
 constexpr bool HasPasses(const RunSize& run) {
   return run.group_size <= int64_t{1} << 16 && run.slots <= int64_t{1} << 16 &&
-         kPassRows * run.group_size * run.slots <= kMostEntries && run.num_blocks <= INT32_MAX;
+         kPassRows * run.group_size * run.slots <= kMostEntries && run.num_parts <= INT32_MAX;
 }
 
 // Enough for the passes of every run that is no larger than `largest` in anything but its slots and
@@ -39,7 +39,7 @@ constexpr PassCapacity CapacityFor(const RunSize& largest, int64_t bytes_per_par
   const int64_t bytes = bytes_per_partial + int64_t{sizeof(ListEntry)};
   const int64_t affordable = std::clamp(budget / bytes, kPassRows * row_entries, kMostEntries);
   return {.entries = std::min(affordable, largest.rows * largest.num_kv_heads * row_entries),
-          .lists = std::min<int64_t>(largest.num_kv_heads * largest.num_blocks, INT32_MAX)};
+          .lists = std::min<int64_t>(largest.num_kv_heads * largest.num_parts, INT32_MAX)};
 }
 
 // All queries of as many kv heads as there is room for; of one kv head, where there is not even
@@ -51,7 +51,7 @@ class Passes {
     const int64_t row_entries = std::max<int64_t>(run.group_size * run.slots, 1);
     const int64_t most_rows = capacity.entries / row_entries;
     const int64_t most_kv_heads = std::min(most_rows / std::max<int64_t>(rows_, 1),
-                                           capacity.lists / std::max<int64_t>(run.num_blocks, 1));
+                                           capacity.lists / std::max<int64_t>(run.num_parts, 1));
     pass_kv_heads_ = Share(num_kv_heads_, std::max<int64_t>(most_kv_heads, 1));
     pass_rows_ = rows_ <= most_rows
                      ? rows_

@@ -112,16 +112,16 @@ struct ListMemory {
     return memory;
   }
 
-  ListMemory(int64_t num_kv_heads, int64_t num_blocks, int64_t entries_expected,
+  ListMemory(int64_t num_kv_heads, int64_t num_parts, int64_t entries_expected,
              int64_t items_expected)
-      : sizes(Poison(num_kv_heads * num_blocks, sizeof(int32_t))),
-        begins(Poison(num_kv_heads * num_blocks + 1, sizeof(int32_t))),
+      : sizes(Poison(num_kv_heads * num_parts, sizeof(int32_t))),
+        begins(Poison(num_kv_heads * num_parts + 1, sizeof(int32_t))),
         entries(Poison(entries_expected, sizeof(ListEntry))),
         items(Poison(items_expected, sizeof(ListItem))),
         num_items(Poison(1, sizeof(int32_t))),
-        num_lists(num_kv_heads * num_blocks),
+        num_lists(num_kv_heads * num_parts),
         num_entries(entries_expected),
-        lists{num_blocks,
+        lists{num_parts,
               reinterpret_cast<int32_t*>(sizes.data()),
               reinterpret_cast<int32_t*>(begins.data()),
               reinterpret_cast<ListEntry*>(entries.data()),
@@ -221,12 +221,12 @@ class CudaBlockLists : public testing::Test {
     }
     const SelectionMemory selected(problem, selection, layout);
     const StoredSequences sequences(problem, operation, layout.batched);
-    const int64_t num_blocks = sequences.totals.parts;
-    EXPECT_LE(num_items, MostItems(num_entries, pass.num_kv_heads * num_blocks));
+    const int64_t num_parts = sequences.totals.parts;
+    EXPECT_LE(num_items, MostItems(num_entries, pass.num_kv_heads * num_parts));
     for (ThreadOrder order : kThreadOrders) {
       SCOPED_TRACE(testing::Message() << "order " << static_cast<int>(order));
       emulated_order = order;
-      const ListMemory memory(pass.num_kv_heads, num_blocks, num_entries, num_items);
+      const ListMemory memory(pass.num_kv_heads, num_parts, num_entries, num_items);
       ASSERT_TRUE(LaunchBlockLists({nullptr, kEmulatedWorkers},
                                    {.causal = problem.options.causal != 0,
                                     .selected = selected.rows,

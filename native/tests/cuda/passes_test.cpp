@@ -36,7 +36,7 @@ void ExpectPasses(const RunSize& run, const PassCapacity& capacity, int64_t expe
     ASSERT_GT(pass.num_kv_heads, 0);
     const int64_t heads = pass.num_kv_heads * run.group_size;
     EXPECT_LE(pass.num_rows() * heads * run.slots, capacity.entries);
-    EXPECT_LE(pass.num_kv_heads * run.num_blocks, capacity.lists);
+    EXPECT_LE(pass.num_kv_heads * run.num_parts, capacity.lists);
     row = pass.row_end;
     if (row < run.rows) {
       EXPECT_EQ(row % kPassRows, 0);

@@ -33,7 +33,7 @@ RunSize LargestRun(const core::PlanShape& shape, int64_t longest_sum) {
           .num_kv_heads = shape.num_kv_heads,
           .group_size = shape.num_heads / shape.num_kv_heads,
           .slots = lists ? slots : 0,
-          .num_blocks = lists ? tokens / least_part + shape.max_sequences : 0};
+          .num_parts = lists ? tokens / least_part + shape.max_sequences : 0};
 }
 
 }  // namespace
@@ -79,12 +79,12 @@ Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& argument
                        .num_kv_heads = arguments.num_kv_heads,
                        .group_size = arguments.num_heads / arguments.num_kv_heads,
                        .slots = slots_,
-                       .num_blocks = totals.parts};
+                       .num_parts = totals.parts};
   if (!totals.sparse && !totals.cut) {
     return AttendPass(queue, arguments, keys, {0, run.rows, 0, run.num_kv_heads}, {});
   }
   BlockLists lists = lists_;
-  lists.num_blocks = totals.parts;
+  lists.num_parts = totals.parts;
   const Passes passes(run, capacity_);
   for (int64_t i = 0; i < passes.size(); ++i) {
     const Pass pass = passes[i];

@@ -36,10 +36,10 @@ struct Gathered {
 
   MOBA_THREAD Item Find(int64_t index) const {
     const ListItem list_item = lists.items[index];
-    const int64_t part = list_item.list % lists.num_blocks;
+    const int64_t part = list_item.list % lists.num_parts;
     Item item;
     item.sequence = sequences.template Find<&SequenceRecord::part_begin>(part);
-    item.kv_head_of_pass = list_item.list / lists.num_blocks;
+    item.kv_head_of_pass = list_item.list / lists.num_parts;
     item.entries = lists.entries + lists.begins[list_item.list] + list_item.first;
     item.num_entries = lists.NumEntries(list_item);
     const auto of_sequence = static_cast<int32_t>(part - item.sequence.part_begin);
