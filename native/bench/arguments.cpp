@@ -48,7 +48,7 @@ Arguments ParseArguments(int argc, char** argv) {
     } else if (option == "--threads") {
       arguments.threads = std::max(1, std::stoi(value));
     } else if (option == "--target") {
-      arguments.target = ValueOf(kTargets, option, value);
+      arguments.target = TargetOf(value);
     } else if (option == "--dtype") {
       arguments.dtypes = DtypesOf(option, value);
     } else if (option == "--seconds") {
@@ -64,6 +64,8 @@ Arguments ParseArguments(int argc, char** argv) {
   }
   return arguments;
 }
+
+int32_t TargetOf(const std::string& name) { return ValueOf(kTargets, "--target", name); }
 
 const char* NameOfDtype(int32_t dtype) {
   for (const Name& name : kDtypes) {

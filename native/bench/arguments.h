@@ -25,6 +25,9 @@ struct Arguments {
 // Throws std::invalid_argument with a sentence.
 Arguments ParseArguments(int argc, char** argv);
 
+// enum moba_cpu_target of a name like "avx2"; throws std::invalid_argument.
+int32_t TargetOf(const std::string& name);
+
 // "f32", "f16" or "bf16".
 const char* NameOfDtype(int32_t dtype);
 

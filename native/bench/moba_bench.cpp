@@ -18,6 +18,7 @@
 
 #include "arguments.h"
 #include "cases.h"
+#include "engine.h"
 #include "measure.h"
 #include "peak.h"
 #include "peak_memory.h"
@@ -26,29 +27,6 @@
 
 namespace moba_bench {
 namespace {
-
-class Engine {
- public:
-  Engine(int32_t target, int threads) {
-    moba_engine_options options = {};
-    options.struct_size = sizeof options;
-    options.backend = MOBA_BACKEND_CPU;
-    options.cpu_target = target;
-    options.num_threads = threads;
-    Check(moba_engine_create(&options, &engine_));
-    info.struct_size = sizeof info;
-    Check(moba_engine_get_info(engine_, &info));
-  }
-  ~Engine() { moba_engine_destroy(engine_); }
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
-  const moba_engine* get() const { return engine_; }
-
-  moba_engine_info info = {};
-
- private:
-  moba_engine* engine_ = nullptr;
-};
 
 // Copies of keys and values, all of which a run has read before the first one's turn comes again.
 int64_t CopiesOf(const Case& measured_case, int32_t dtype) {
