@@ -69,6 +69,31 @@ HWY_INLINE const float* FloatRow(DType dtype, const char* source, int64_t channe
   return widened;
 }
 
+// The lanes of v as f16 or bf16, as core::F16FromFloat and core::BF16FromFloat round them.
+HWY_INLINE void StoreF16(V v, uint16_t* out) {
+#if HWY_TARGET != HWY_EMU128
+  const hn::Rebind<hwy::float16_t, F32> half;
+  hn::Store(hn::DemoteTo(half, v), half, reinterpret_cast<hwy::float16_t*>(out));
+#else
+  alignas(64) float floats[kLanes];
+  hn::Store(v, kF32, floats);
+  for (int64_t i = 0; i < kLanes; ++i) out[i] = core::F16FromFloat(floats[i]);
+#endif
+}
+
+HWY_INLINE void StoreBF16(V v, uint16_t* out) {
+  const hn::RebindToUnsigned<F32> whole;
+  const hn::Rebind<uint16_t, F32> half;
+  const auto bits = hn::BitCast(whole, v);
+  const auto upper = hn::ShiftRight<16>(bits);
+  const auto odd = hn::And(upper, hn::Set(whole, 1));
+  const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(whole, 0x7FFF))));
+  const auto quiet = hn::Or(upper, hn::Set(whole, 0x40));
+  const auto is_number = hn::RebindMask(whole, hn::Eq(v, v));
+  const auto narrow = hn::BitCast(kI32, hn::IfThenElse(is_number, rounded, quiet));
+  hn::Store(hn::DemoteTo(half, narrow), half, out);
+}
+
 // One vector of floats, the first `count` of them, in storage type.
 HWY_INLINE void NarrowVector(DType dtype, V v, int64_t count, char* out) {
   alignas(64) uint16_t halves[kLanes];
@@ -80,17 +105,10 @@ HWY_INLINE void NarrowVector(DType dtype, V v, int64_t count, char* out) {
       std::memcpy(out, floats, static_cast<size_t>(count) * 4);
       return;
     case DType::kF16:
-#if HWY_TARGET != HWY_EMU128
-      hn::Store(hn::DemoteTo(hn::Rebind<hwy::float16_t, F32>(), v),
-                hn::Rebind<hwy::float16_t, F32>(), reinterpret_cast<hwy::float16_t*>(halves));
-#else
-      hn::Store(v, kF32, floats);
-      for (int64_t i = 0; i < kLanes; ++i) halves[i] = core::F16FromFloat(floats[i]);
-#endif
+      StoreF16(v, halves);
       break;
     case DType::kBF16:
-      hn::Store(v, kF32, floats);
-      for (int64_t i = 0; i < kLanes; ++i) halves[i] = core::BF16FromFloat(floats[i]);
+      StoreBF16(v, halves);
       break;
   }
   std::memcpy(out, halves, static_cast<size_t>(count) * 2);

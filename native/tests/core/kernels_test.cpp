@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -162,6 +163,40 @@ TEST_P(KernelsOf, FinishedRowIsTheQuotientAndEmptyRowsAreZero) {
   kernels().finish_row(state, 0, false, 5, 1.0f, DType::kF32, reinterpret_cast<char*>(out),
                        nullptr);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(out[i], 0.0f);
+}
+
+TEST_P(KernelsOf, FinishedRowIsRoundedToStorageAsOneNumberIs) {
+  const int64_t channels = 61;
+  Aligned o(64);
+  float m = 0.0f;
+  float l = 1.0f;
+  const RowState state = {o.data(), &m, &l, nullptr, nullptr, 64};
+  std::mt19937 random(5);
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    for (float& value : o) {
+      // Ties, and every exponent with infinity and NaN.
+      uint32_t bits = static_cast<uint32_t>(random());
+      if (random() % 2 == 0) bits = (bits & 0xFFFF0000u) | 0x8000u;
+      value = std::bit_cast<float>(bits);
+    }
+    for (const DType dtype : {DType::kF16, DType::kBF16}) {
+      uint16_t out[channels];
+      kernels().finish_row(state, 0, true, channels, 1.0f, dtype, reinterpret_cast<char*>(out),
+                           nullptr);
+      for (int64_t i = 0; i < channels; ++i) {
+        const float value = o[static_cast<size_t>(i)];
+        const uint16_t expected =
+            dtype == DType::kF16 ? core::F16FromFloat(value) : core::BF16FromFloat(value);
+        if (std::isnan(value) && dtype == DType::kF16) {
+          ASSERT_TRUE(std::isnan(core::FloatFromF16(out[i])));
+        } else if (std::isnan(value)) {
+          ASSERT_TRUE(std::isnan(core::FloatFromBF16(out[i])));
+        } else {
+          ASSERT_EQ(out[i], expected) << value;
+        }
+      }
+    }
+  }
 }
 
 TEST_P(KernelsOf, BlendDoesNotReadASideOfNoWeight) {
