@@ -67,6 +67,11 @@ struct Sequence {
   int64_t pack_offset;      // in packing tasks of one kv head
   int64_t window_offset;    // in query windows of one head
 
+  bool decodes;           // few queries: keys and values are read where they lie
+  int64_t choice_offset;  // in entries of the selections of such sequences
+  int64_t part_offset;    // in parts of their keys
+  int64_t state_offset;   // in rows of their parts' states
+
   // Last key that query i sees, or -1 (specification, section 1).
   int64_t LastVisibleKey(int64_t i, bool causal) const {
     return causal ? k_len - q_len + i : k_len - 1;
@@ -98,6 +103,13 @@ struct Problem {
   int64_t num_sequences;
 
   int64_t GroupSize() const { return num_heads / num_kv_heads; }
+
+  // Blocks that a row of the sequence selects at most; 0 when it is attended to in full.
+  int64_t SelectionWidth(const Sequence& sequence) const {
+    if (sequence.dense) return 0;
+    return std::min(operation == Operation::kAttendSelected ? selected_width : options.top_k,
+                    sequence.num_blocks);
+  }
 };
 
 }  // namespace moba::core

@@ -17,26 +17,41 @@ namespace HWY_NAMESPACE {
 
 using core::DType;
 
-HWY_INLINE void WidenF16(const uint16_t* source, int64_t count, float* out) {
-  int64_t i = 0;
+HWY_INLINE V LoadF16(const uint16_t* source) {
 #if HWY_TARGET != HWY_EMU128
   const hn::Rebind<hwy::float16_t, F32> half;
-  for (; i + kLanes <= count; i += kLanes) {
-    const auto* from = reinterpret_cast<const hwy::float16_t*>(source + i);
-    hn::StoreU(hn::PromoteTo(kF32, hn::LoadU(half, from)), kF32, out + i);
-  }
+  return hn::PromoteTo(kF32, hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(source)));
+#else
+  alignas(64) float floats[kLanes];
+  for (int64_t i = 0; i < kLanes; ++i) floats[i] = core::FloatFromF16(source[i]);
+  return hn::Load(kF32, floats);
 #endif
+}
+
+HWY_INLINE V LoadBF16(const uint16_t* source) {
+  const hn::Rebind<uint16_t, F32> half;
+  const hn::RebindToUnsigned<F32> whole;
+  const auto bits = hn::PromoteTo(whole, hn::LoadU(half, source));
+  return hn::BitCast(kF32, hn::ShiftLeft<16>(bits));
+}
+
+// One vector of elements of a type that is known, as floats.
+template <DType kType>
+HWY_INLINE V LoadFloats(const char* source) {
+  if constexpr (kType == DType::kF16) return LoadF16(reinterpret_cast<const uint16_t*>(source));
+  if constexpr (kType == DType::kBF16) return LoadBF16(reinterpret_cast<const uint16_t*>(source));
+  return hn::LoadU(kF32, reinterpret_cast<const float*>(source));
+}
+
+HWY_INLINE void WidenF16(const uint16_t* source, int64_t count, float* out) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) hn::StoreU(LoadF16(source + i), kF32, out + i);
   for (; i < count; ++i) out[i] = core::FloatFromF16(source[i]);
 }
 
 HWY_INLINE void WidenBF16(const uint16_t* source, int64_t count, float* out) {
-  const hn::Rebind<uint16_t, F32> half;
-  const hn::RebindToUnsigned<F32> whole;
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    const auto bits = hn::PromoteTo(whole, hn::LoadU(half, source + i));
-    hn::StoreU(hn::BitCast(kF32, hn::ShiftLeft<16>(bits)), kF32, out + i);
-  }
+  for (; i + kLanes <= count; i += kLanes) hn::StoreU(LoadBF16(source + i), kF32, out + i);
   for (; i < count; ++i) out[i] = core::FloatFromBF16(source[i]);
 }
 

@@ -16,6 +16,7 @@
 #define HWY_TARGET_INCLUDE "cpu/kernels.cpp"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
+#include "cpu/decode-inl.h"
 #include "cpu/pack-inl.h"
 #include "cpu/route-inl.h"
 #include "cpu/rows-inl.h"
@@ -25,7 +26,8 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-static_assert(3 * kLanes <= kMaxPanelRows && kKeyTile <= kMaxKeyTile && kStepKeys % kKeyTile == 0);
+static_assert(kLanes <= kMostLanes && 3 * kLanes <= kMaxPanelRows && kKeyTile <= kMaxKeyTile &&
+              kStepKeys % kKeyTile == 0);
 
 extern const Kernels kKernels;
 constexpr Kernels kKernels = {
@@ -38,8 +40,8 @@ constexpr Kernels kKernels = {
 #else
     "cpu/baseline",
 #endif
-    kLanes,       kKeyTile, kValueTile, PackKeys,  PackValues,
-    PackCentroid, Route,    Visit,      FinishRow, BlendRow,
+    kLanes,       kKeyTile, kValueTile, PackKeys,   PackValues, PackCentroid,
+    Route,        Visit,    Decode,     MergeParts, FinishRow,  BlendRow,
 };
 
 }  // namespace HWY_NAMESPACE

@@ -27,8 +27,13 @@ inline constexpr int64_t kStepKeys = 128;
 inline constexpr int64_t kChunkKeys = 512;
 inline constexpr int64_t kMaxPanelRows = 48;
 inline constexpr int64_t kMaxKeyTile = 8;
+inline constexpr int64_t kMostLanes = 16;
+// Query rows of one kv head that read its keys together where they lie.
+inline constexpr int64_t kMostDecodeRows = 32;
 // A running maximum before any score was seen; finite, so that differences are never NaN.
 inline constexpr float kLowestMaximum = -std::numeric_limits<float>::max();
+// In place of the maximum of a row that met no key, whose other state is not set.
+inline constexpr float kUnvisited = -std::numeric_limits<float>::infinity();
 
 // Where the query rows of one window and head lie.
 struct QueryRows {
@@ -101,6 +106,20 @@ struct SourceRows {
   int64_t channels;
 };
 
+// Consecutive keys of one kv head, where they lie, against the query rows that chose them. Every
+// row sees every key.
+struct DecodeVisit {
+  SourceRows keys;
+  SourceRows values;           // as many
+  const char* const* queries;  // [row], as stored
+  const int32_t* rows;         // at most kMostDecodeRows
+  int64_t num_rows;
+  float score_scale;
+  RowState state;  // not compensated; o_stride a multiple of kMostLanes
+  float* widened;  // [num_rows][D rounded up to kMostLanes]
+  float* scores;   // [num_rows][kChainKeys]
+};
+
 struct Kernels {
   const char* name;
   int64_t lanes;
@@ -118,6 +137,11 @@ struct Kernels {
                         int64_t index);
   void (*route)(const RouteWindow& window);
   void (*visit)(const ChunkVisit& visit);
+  void (*decode)(const DecodeVisit& visit);
+  // Adds up a row's states in `num_parts` parts, `distance` rows apart, as row 0 of `merged`, which
+  // is compensated. False where the row met no key.
+  bool (*merge_parts)(const RowState& parts, int64_t num_parts, int64_t distance, float score_scale,
+                      const RowState& merged);
   // o / l in the storage type, and lse, of one row; without keys 0 and -inf. `lse` may be null.
   void (*finish_row)(const RowState& state, int64_t row, bool sees_keys, int64_t channels,
                      float score_scale, core::DType dtype, char* o, float* lse);

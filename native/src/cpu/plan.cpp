@@ -35,7 +35,8 @@ int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t wi
     rows = std::min(rows, std::max(shared_rows, least));
   }
   rows = std::min(rows, kMostWindowEntries / std::max<int64_t>(width, 1));
-  rows = std::min(rows, shape.max_tokens_q);
+  // A sequence that decodes is one window.
+  rows = std::min(std::max(rows, kMostDecodeRows), shape.max_tokens_q);
   return std::max(RoundUp(rows, panel_rows), panel_rows);
 }
 
@@ -75,6 +76,26 @@ PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
   return packed;
 }
 
+// Bounds of what sequences that decode can need: one of n keys has at most n c / B + 1 steps, c
+// being the steps of a block of B keys, so its parts are n c / B / kPartSteps + 1.
+DecodeBuffers Plan::CarveDecode(core::Carver& carver) const {
+  const int64_t tokens = shape.max_tokens_k;
+  const int64_t all_rows = shape.max_tokens_q * shape.num_heads;
+  const int64_t sequence_rows = std::min(kMostDecodeRows * shape.num_kv_heads, all_rows);
+  const int64_t rows = std::min(sequence_rows * std::min(shape.max_sequences, tokens), all_rows);
+  const int64_t block = std::clamp<int64_t>(shape.block_size > 0 ? shape.block_size : tokens,
+                                            kLeastDecodeBlock, std::max(tokens, kLeastDecodeBlock));
+  const int64_t steps = CeilDiv(tokens, block) * CeilDiv(block, kChainKeys);
+  const int64_t states = sequence_rows * CeilDiv(steps, kPartSteps) + rows;
+  DecodeBuffers buffers = {};
+  buffers.selected = carver.Take<int32_t>(rows * widest_selection);
+  buffers.state.o_stride = RoundUp(shape.head_dim_v, kMostLanes);
+  buffers.state.o = carver.Take<float>(states * buffers.state.o_stride);
+  buffers.state.m = carver.Take<float>(states);
+  buffers.state.l = carver.Take<float>(states);
+  return buffers;
+}
+
 ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   const int64_t rows = window_rows;
   ThreadScratch scratch;
@@ -93,6 +114,9 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   scratch.list_begin = carver.Take<int64_t>(most_blocks + 2);
   scratch.list_rows = carver.Take<int32_t>(rows * widest_selection);
   scratch.sums = carver.Take<double>(shape.head_dim);
+  scratch.decode_queries =
+      carver.Take<float>(std::min(kMostDecodeRows, shape.max_tokens_q * shape.num_heads) *
+                         RoundUp(shape.head_dim, kMostLanes));
   scratch.panel.queries = carver.Take<float>(RoundUp(shape.head_dim, 4) * kMaxPanelRows);
   scratch.panel.scores = carver.Take<float>(kStepKeys * kMaxPanelRows);
   scratch.panel.output = carver.Take<float>(value_stride * kMaxPanelRows);
@@ -110,6 +134,7 @@ int64_t Plan::WorkspaceBytes() const {
   core::Carver carver(nullptr);
   CarveSequences(carver);
   CarvePacked(carver);
+  CarveDecode(carver);
   for (int thread = 0; thread < num_threads; ++thread) CarveThread(carver);
   return carver.used();
 }

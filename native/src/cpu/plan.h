@@ -22,6 +22,18 @@ struct PackedBuffers {
   uint8_t* values_finite;
 };
 
+// Sequences with few queries are cut by their keys instead: into parts of so many steps of at most
+// kChainKeys keys, of one block each. So many sums of a step can be added up plainly.
+inline constexpr int64_t kPartSteps = 32;
+// Shorter blocks are packed for any number of queries.
+inline constexpr int64_t kLeastDecodeBlock = kChainKeys / 2;
+
+// What such sequences keep between their tasks.
+struct DecodeBuffers {
+  int32_t* selected;  // of each sequence [head][query][width]
+  RowState state;     // of each sequence [part][kv head][query][head of the group]
+};
+
 // Memory of one thread.
 struct ThreadScratch {
   RowState state;
@@ -30,6 +42,7 @@ struct ThreadScratch {
   int64_t* list_begin;  // [blocks + 2]
   int32_t* list_rows;
   double* sums;
+  float* decode_queries;
   PanelScratch panel;
 };
 
@@ -53,6 +66,7 @@ struct Plan {
   int64_t most_blocks;       // of one sequence
 
   PackedBuffers CarvePacked(core::Carver& carver) const;
+  DecodeBuffers CarveDecode(core::Carver& carver) const;
   ThreadScratch CarveThread(core::Carver& carver) const;
   core::Sequence* CarveSequences(core::Carver& carver) const;
   int64_t WorkspaceBytes() const;

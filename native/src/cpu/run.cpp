@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/decode.h"
 #include "cpu/window.h"
 
 namespace moba::cpu {
@@ -15,6 +16,8 @@ using core::Sequence;
 struct Totals {
   int64_t pack_tasks = 0;  // per kv head
   int64_t windows = 0;     // per head
+  int64_t parts = 0;       // per kv head, of sequences that decode
+  bool decodes = false;    // some do
 };
 
 // Blocks of one packing task: as many as make up a chunk.
@@ -46,24 +49,42 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     sequence.step_offset = next.step_offset;
     sequence.pack_offset = next.pack_offset;
     sequence.window_offset = next.window_offset;
+    sequence.choice_offset = next.choice_offset;
+    sequence.part_offset = next.part_offset;
+    sequence.state_offset = next.state_offset;
+    sequence.decodes = Decoder::Takes(problem, sequence);
+    totals.decodes |= sequence.decodes;
 
     const int64_t tile = plan.kernels->key_tile;
-    if (sequence.num_blocks > 0) {
+    const bool has_centroids = !sequence.dense && problem.operation != Operation::kAttendSelected;
+    if (has_centroids) next.centroid_offset += RoundUp(sequence.num_blocks, tile);
+    if (sequence.decodes) {
+      const int64_t parts = Decoder::NumParts(sequence);
+      const int64_t rows = sequence.q_len * problem.num_heads;
+      next.part_offset += parts;
+      next.state_offset += parts * rows;
+      next.choice_offset += rows * problem.SelectionWidth(sequence);
+    } else if (sequence.num_blocks > 0) {
       const int64_t full_blocks = sequence.num_blocks - 1;
       const int64_t tail = sequence.BlockLength(full_blocks);
       next.key_offset += full_blocks * RoundUp(sequence.block_size, tile) + RoundUp(tail, tile);
       next.step_offset +=
           full_blocks * CeilDiv(sequence.block_size, kStepKeys) + CeilDiv(tail, kStepKeys);
-      next.centroid_offset += sequence.dense ? 0 : RoundUp(sequence.num_blocks, tile);
-      next.pack_offset += sequence.dense
-                              ? CeilDiv(sequence.k_len, kChunkKeys)
-                              : CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
+      next.value_offset += sequence.k_len;
     }
-    next.value_offset += sequence.k_len;
-    next.window_offset += CeilDiv(sequence.q_len, plan.window_rows);
+    if (has_centroids || (!sequence.decodes && !sequence.dense)) {
+      next.pack_offset += CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
+    } else if (!sequence.decodes) {
+      next.pack_offset += CeilDiv(sequence.k_len, kChunkKeys);
+    }
+    // What decodes and is attended to in full has nothing to select.
+    if (!sequence.decodes || !sequence.dense || problem.selected_out) {
+      next.window_offset += CeilDiv(sequence.q_len, plan.window_rows);
+    }
   }
   totals.pack_tasks = next.pack_offset;
   totals.windows = next.window_offset;
+  totals.parts = next.part_offset;
   return totals;
 }
 
@@ -96,7 +117,7 @@ class Packer {
     const int64_t end = std::min((index + 1) * per_task, sequence.num_blocks);
     for (int64_t block = index * per_task; block < end; ++block) {
       const int64_t length = sequence.BlockLength(block);
-      if (problem_.operation != Operation::kRoute) {
+      if (problem_.operation != Operation::kRoute && !sequence.decodes) {
         for (int64_t first = 0; first < length && !control.Cancelled(); first += kChunkKeys) {
           PackRange(head, kv_head, sequence, block, first, std::min(kChunkKeys, length - first),
                     scratch);
@@ -152,6 +173,7 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
   core::Carver carver(workspace);
   plan.CarveSequences(carver);
   const Packer packer(plan, problem, plan.CarvePacked(carver));
+  const Decoder decoder(plan, problem, plan.CarveDecode(carver));
   core::Carver measure(nullptr);
   plan.CarveThread(measure);
   char* const threads_begin = carver.Take<char>(0);
@@ -162,9 +184,12 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
 
   const Totals totals = PlaceSequences(plan, problem, sequences);
   // A group that routes together is one task, otherwise each head is one.
-  const int64_t task_heads = problem.options.per_group ? problem.GroupSize() : 1;
+  const bool together =
+      problem.options.per_group && problem.operation != Operation::kAttendSelected;
+  const int64_t task_heads = together ? problem.GroupSize() : 1;
   const int64_t tasks_per_kv_head = problem.GroupSize() / task_heads;
-  control.Begin(problem.num_kv_heads * (totals.pack_tasks + totals.windows * tasks_per_kv_head));
+  control.Begin(problem.num_kv_heads *
+                (totals.pack_tasks + totals.windows * tasks_per_kv_head + totals.parts));
 
   for (int64_t kv0 = 0; kv0 < problem.num_kv_heads; kv0 += plan.wave_kv_heads) {
     const int64_t kv_heads = std::min(plan.wave_kv_heads, problem.num_kv_heads - kv0);
@@ -184,11 +209,32 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
           (kv0 + kv) * problem.GroupSize() + task % tasks_per_kv_head * task_heads;
       const Sequence& sequence = FindSequence(problem, &Sequence::window_offset, index);
       const int64_t first_row = (index - sequence.window_offset) * plan.window_rows;
-      const Window window(plan, problem, sequence, packer.Head(kv), scratch_of(thread), first_row);
-      window.Run(first_head, task_heads, control);
+      ThreadScratch scratch = scratch_of(thread);
+      if (sequence.decodes) scratch.selected = decoder.Selection(sequence, first_head);
+      const Window window(plan, problem, sequence, packer.Head(kv), scratch, first_row);
+      if (sequence.decodes) {
+        window.Select(first_head, task_heads, control);
+      } else {
+        window.Run(first_head, task_heads, control);
+      }
       control.Advance(1);
     });
   }
+  if (!totals.decodes) return !control.Cancelled();
+  // Neighbouring kv heads often lie in the same pages.
+  pool.Run(totals.parts * problem.num_kv_heads, [&](int64_t task, int thread) {
+    if (control.Cancelled()) return;
+    const int64_t index = task / problem.num_kv_heads;
+    const Sequence& sequence = FindSequence(problem, &Sequence::part_offset, index);
+    decoder.Attend(sequence, index - sequence.part_offset, task % problem.num_kv_heads,
+                   scratch_of(thread));
+    control.Advance(1);
+  });
+  pool.Run(problem.num_sequences * problem.num_kv_heads, [&](int64_t task, int thread) {
+    const Sequence& sequence = problem.sequences[task / problem.num_kv_heads];
+    if (!sequence.decodes || control.Cancelled()) return;
+    decoder.Finish(sequence, task % problem.num_kv_heads, scratch_of(thread));
+  });
   return !control.Cancelled();
 }
 

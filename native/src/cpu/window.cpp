@@ -32,11 +32,7 @@ Window::Window(const Plan& plan, const core::Problem& problem, const core::Seque
       scratch_(scratch),
       first_row_(first_row),
       num_rows_(std::min(plan.window_rows, sequence.q_len - first_row)),
-      width_(sequence.dense
-                 ? 0
-                 : std::min(problem.operation == Operation::kAttendSelected ? problem.selected_width
-                                                                            : problem.options.top_k,
-                            sequence.num_blocks)) {
+      width_(problem.SelectionWidth(sequence)) {
   if (!Plan::Compensates(sequence)) {
     scratch_.state.o_error = nullptr;
     scratch_.state.l_error = nullptr;
@@ -44,18 +40,24 @@ Window::Window(const Plan& plan, const core::Problem& problem, const core::Seque
 }
 
 void Window::Run(int64_t first_head, int64_t num_heads, const core::Control& control) const {
-  if (problem_.operation != Operation::kAttendSelected && !sequence_.dense) {
-    Route(first_head, num_heads, control);
-    if (control.Cancelled()) return;
-  }
-  for (int64_t head = first_head; head < first_head + num_heads; ++head) {
-    if (problem_.operation == Operation::kAttendSelected && !sequence_.dense) ReadSelection(head);
-    if (problem_.selected_out) WriteSelection(head);
-    if (problem_.operation == Operation::kRoute) continue;
+  Select(first_head, num_heads, control);
+  if (problem_.operation == Operation::kRoute) return;
+  for (int64_t head = first_head; head < first_head + num_heads && !control.Cancelled(); ++head) {
     Attend(head, control);
-    if (control.Cancelled()) return;
-    Finish(head);
+    if (!control.Cancelled()) Finish(head);
   }
+}
+
+void Window::Select(int64_t first_head, int64_t num_heads, const core::Control& control) const {
+  if (!sequence_.dense) {
+    if (problem_.operation == Operation::kAttendSelected) {
+      ReadSelection(first_head);
+    } else {
+      Route(first_head, num_heads, control);
+    }
+  }
+  if (!problem_.selected_out || control.Cancelled()) return;
+  for (int64_t head = first_head; head < first_head + num_heads; ++head) WriteSelection(head);
 }
 
 QueryRows Window::Queries(int64_t head) const {

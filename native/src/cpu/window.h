@@ -26,6 +26,9 @@ class Window {
          const PackedBuffers& packed, const ThreadScratch& scratch, int64_t first_row);
 
   void Run(int64_t first_head, int64_t num_heads, const core::Control& control) const;
+  // Only finds the selection of the heads, which have one in common, and writes it where asked for.
+  // It is then in the scratch.
+  void Select(int64_t first_head, int64_t num_heads, const core::Control& control) const;
 
  private:
   QueryRows Queries(int64_t head) const;
