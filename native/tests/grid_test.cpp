@@ -332,6 +332,71 @@ std::vector<GridCase> TensorCoreCases() {
   return cases;
 }
 
+// Few queries: the CPU reads keys and values where they lie.
+std::vector<GridCase> DecodeCases() {
+  std::vector<GridCase> cases;
+  for (int32_t dtype : kStorageDtypes) {
+    // Tiles of every number of rows, tails of channels, and just too many queries or rows.
+    for (const auto& [queries, group] : {std::pair<int64_t, int64_t>{1, 1},
+                                         {1, 2},
+                                         {1, 3},
+                                         {1, 4},
+                                         {1, 7},
+                                         {1, 8},
+                                         {1, 128},
+                                         {1, 129},
+                                         {2, 1},
+                                         {2, 8},
+                                         {3, 5},
+                                         {5, 3},
+                                         {8, 2},
+                                         {32, 1},
+                                         {33, 1}}) {
+      for (const auto& [dim, dim_v] : {std::pair<int64_t, int64_t>{64, 64}, {37, 90}}) {
+        Problem problem = MakeProblem(dtype, 2 * group, 2, dim, {{queries, 300}, {queries, 41}},
+                                      BlockSparse(64, 2));
+        problem.head_dim_v = dim_v;
+        const std::string name =
+            DtypeName(dtype) + Name("_q", queries) + Name("_group", group) + Name("_D", dim);
+        cases.push_back({name + "_sparse", problem, {.guard = Guard::kBehind}});
+        problem.options = FullAttention();
+        cases.push_back({name + "_full", problem, {.guard = Guard::kBefore}});
+      }
+    }
+    // Beside sequences whose keys are packed.
+    cases.push_back(
+        {DtypeName(dtype) + "_among_prefills",
+         MakeProblem(dtype, 4, 2, 40, {{150, 150}, {1, 2500}, {70, 300}, {2, 90}, {0, 50}, {40, 3}},
+                     BlockSparse(48, 3)),
+         {}});
+  }
+  // Keys cut into several parts; blocks just too short, of one step, of many, of more than a part.
+  for (const auto& [size, top_k] : {std::pair<int64_t, int64_t>{31, 5},
+                                    {32, 9},
+                                    {33, 40},
+                                    {64, 3},
+                                    {100, 4},
+                                    {512, 3},
+                                    {3000, 2}}) {
+    for (int32_t routing : {MOBA_ROUTING_PER_HEAD, MOBA_ROUTING_PER_GROUP}) {
+      for (int32_t causal : {1, 0}) {
+        Problem problem = MakeProblem(MOBA_F32, 8, 2, 16, {{3, 7000}, {1, 4097}, {5, 2}, {1, 0}},
+                                      BlockSparse(size, top_k));
+        problem.options.routing = routing;
+        problem.options.causal = causal;
+        problem.options.sink_blocks = top_k > 2 ? 1 : 0;
+        problem.options.local_blocks = top_k > 2 && causal != 0 ? 2 : 1;
+        cases.push_back({Name("B", size) +
+                             (routing == MOBA_ROUTING_PER_GROUP ? "_per_group" : "_per_head") +
+                             (causal != 0 ? "_causal" : "_bidirectional"),
+                         problem,
+                         {}});
+      }
+    }
+  }
+  return cases;
+}
+
 class Forward : public GridTest {};
 
 TEST_P(Forward, MatchesOracle) {
@@ -347,6 +412,7 @@ MOBA_INSTANTIATE_GRID(Lengths, Forward, LengthCases());
 MOBA_INSTANTIATE_GRID(Options, Forward, OptionCases());
 MOBA_INSTANTIATE_GRID(Layouts, Forward, LayoutCases());
 MOBA_INSTANTIATE_GRID(Large, Forward, LargeCases());
+MOBA_INSTANTIATE_GRID(Decode, Forward, DecodeCases());
 MOBA_INSTANTIATE_GRID(TensorCores, Forward, TensorCoreCases());
 MOBA_INSTANTIATE_GRID(Mixed, Forward, MixedCases());
 

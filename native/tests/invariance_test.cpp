@@ -38,6 +38,10 @@ std::vector<GridCase> Cases() {
   options.sink_blocks = 1;
   options.local_blocks = 2;
   add("sinks_and_local", options);
+  options.causal = 0;
+  options.local_blocks = 1;
+  options.routing = MOBA_ROUTING_PER_GROUP;
+  add("sinks_per_group_bidirectional", options);
   return cases;
 }
 
@@ -72,7 +76,7 @@ void ExpectSameBits(const Problem& problem, const Outcome& a, const Outcome& b) 
 class SameBits : public GridTest {};
 
 TEST_P(SameBits, ForAnyNumberOfThreads) {
-  const Problem problem = WithData(Case(), {{1300, 1300}, {40, 90}, {1, 200}});
+  const Problem problem = WithData(Case(), {{1300, 1300}, {40, 90}, {1, 200}, {3, 5000}});
   const int32_t target = std::get<0>(GetParam());
   const Outcome one = Attend(SharedEngine(target, 1), problem);
   for (int32_t threads : {2, 3, 7}) {

@@ -109,6 +109,20 @@ HWY_INLINE void StoreBF16(V v, uint16_t* out) {
   hn::Store(hn::DemoteTo(half, narrow), half, out);
 }
 
+// `count` elements as floats, zeros beyond; nothing else is read.
+template <DType kType>
+HWY_INLINE V LoadChannels(const char* source, int64_t count) {
+  if (HWY_LIKELY(count >= kLanes)) return LoadFloats<kType>(source);
+  alignas(64) float widened[kLanes];
+  WidenRow(kType, source, count, kLanes, widened);
+  return hn::Load(kF32, widened);
+}
+
+// Asks for memory that is read soon, but not yet for the first-level cache.
+HWY_INLINE void PrefetchSpan(const char* data, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(data + i, 0, 2);
+}
+
 // One vector of floats, the first `count` of them, in storage type.
 HWY_INLINE void NarrowVector(DType dtype, V v, int64_t count, char* out) {
   alignas(64) uint16_t halves[kLanes];

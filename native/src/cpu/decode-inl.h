@@ -33,20 +33,6 @@ inline constexpr int kTileRows = kKeyTile;
 // Keys of a tile of scores, vectors of a tile of values: 16 accumulators of 32 registers, 8 of 16.
 constexpr int TileWidth(int rows) { return rows == kTileRows ? 2 : 4; }
 
-// Asks for memory that is read soon, but not yet for the first-level cache.
-HWY_INLINE void PrefetchSpan(const char* data, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(data + i, 0, 2);
-}
-
-// `count` channels, zeros beyond; nothing else is read.
-template <DType kType>
-HWY_INLINE V LoadChannels(const char* source, int64_t count) {
-  if (HWY_LIKELY(count >= kLanes)) return LoadFloats<kType>(source);
-  alignas(64) float widened[kLanes];
-  WidenRow(kType, source, count, kLanes, widened);
-  return hn::Load(kF32, widened);
-}
-
 // Sum of the 128-bit blocks of a vector.
 template <class D>
 HWY_INLINE hn::Vec<F32x4> SumOfBlocks(D /*d*/, hn::Vec<D> v) {
@@ -200,16 +186,6 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
   if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
 }
 
-// The part of the rows that begins at `first`, and of each row at `channel`.
-HWY_INLINE SourceRows Part(const SourceRows& rows, int64_t first, int64_t num_rows,
-                           int64_t channel = 0) {
-  SourceRows part = rows;
-  part.data += first * rows.stride_bytes + channel * core::SizeOf(rows.dtype);
-  part.num_rows = std::clamp<int64_t>(rows.num_rows - first, 0, num_rows);
-  part.channels -= channel;
-  return part;
-}
-
 // At most kChainKeys keys; `next_keys` come after them.
 template <DType kType>
 void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRows& values,
@@ -233,9 +209,9 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
         o[r] = visit.state.o + visit.rows[row + r] * visit.state.o_stride + channel;
       }
       const bool asks = row == 0 && channel < next_keys.channels;
-      AddValues<kType, kRows, kVectors>(Part(values, 0, values.num_rows, channel),
+      AddValues<kType, kRows, kVectors>(values.Part(0, values.num_rows, channel),
                                         visit.scores + row * kChainKeys, correction + row, o,
-                                        asks ? Part(next_keys, 0, kChainKeys, channel) : nothing);
+                                        asks ? next_keys.Part(0, kChainKeys, channel) : nothing);
     };
     constexpr int kVectors = TileWidth(kRows);
     int64_t channel = 0;
@@ -251,9 +227,9 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
 template <DType kType>
 void DecodeKeys(const DecodeVisit& visit) {
   for (int64_t first = 0; first < visit.keys.num_rows; first += kChainKeys) {
-    DecodeStep<kType>(visit, Part(visit.keys, first, kChainKeys),
-                      Part(visit.values, first, kChainKeys),
-                      Part(visit.keys, first + kChainKeys, kChainKeys));
+    DecodeStep<kType>(visit, visit.keys.Part(first, kChainKeys),
+                      visit.values.Part(first, kChainKeys),
+                      visit.keys.Part(first + kChainKeys, kChainKeys));
   }
 }
 

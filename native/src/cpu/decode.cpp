@@ -27,7 +27,7 @@ SourceRows Keys(const core::InputRows& view, const Sequence& sequence, int64_t k
 
 bool Decoder::Takes(const core::Problem& problem, const Sequence& sequence) {
   return problem.operation != core::Operation::kRoute &&
-         sequence.q_len <= kMostDecodeRows / problem.GroupSize() &&
+         sequence.q_len <= std::min(kMostDecodeQueries, kMostDecodeRows / problem.GroupSize()) &&
          (sequence.dense || sequence.block_size >= kLeastDecodeBlock);
 }
 
@@ -74,7 +74,7 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
   visit.score_scale = problem_.options.score_scale;
   visit.state = State(sequence, part, kv_head);
   visit.widened = scratch.decode_queries;
-  visit.scores = scratch.panel.scores;
+  visit.scores = scratch.decode_scores;
   std::fill(visit.state.m, visit.state.m + NumRows(sequence), kUnvisited);
 
   const int64_t per_block = StepsPerBlock(sequence);

@@ -16,6 +16,7 @@
 #define HWY_TARGET_INCLUDE "cpu/kernels.cpp"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 
+#include "cpu/centroid-inl.h"
 #include "cpu/decode-inl.h"
 #include "cpu/pack-inl.h"
 #include "cpu/route-inl.h"

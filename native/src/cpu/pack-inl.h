@@ -1,4 +1,4 @@
-// Packing of keys, values and centroids into the layouts of kernels.h. Storage types are widened to
+// Packing of keys and values into the layouts of kernels.h. Storage types are widened to
 // float here, once per key and kv head, for all query heads that share it.
 #if defined(MOBA_CPU_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBA_CPU_PACK_INL_H_
@@ -92,22 +92,6 @@ void PackValues(const SourceRows& source, float* widened, float* packed, uint8_t
       all_finite &= PackValueRow(row, padded, num_keys, key, packed + first * padded);
     }
     *finite++ = all_finite;
-  }
-}
-
-void PackCentroid(const SourceRows& source, double* sums, float* widened, float* packed,
-                  int64_t index) {
-  const int64_t channels = source.channels;
-  std::fill(sums, sums + channels, 0.0);
-  for (int64_t row = 0; row < source.num_rows; ++row) {
-    const float* key =
-        FloatRow(source.dtype, source.data + row * source.stride_bytes, channels, 1, widened);
-    for (int64_t c = 0; c < channels; ++c) sums[c] += static_cast<double>(key[c]);
-  }
-  float* out = packed + index / kKeyTile * kKeyTile * channels + index % kKeyTile;
-  for (int64_t c = 0; c < channels; ++c) {
-    const auto mean = static_cast<float>(sums[c] / static_cast<double>(source.num_rows));
-    out[c * kKeyTile] = core::RoundTo(source.dtype, mean);
   }
 }
 

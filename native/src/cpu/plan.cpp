@@ -36,8 +36,14 @@ int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t wi
   }
   rows = std::min(rows, kMostWindowEntries / std::max<int64_t>(width, 1));
   // A sequence that decodes is one window.
-  rows = std::min(std::max(rows, kMostDecodeRows), shape.max_tokens_q);
+  rows = std::min(std::max(rows, kMostDecodeQueries), shape.max_tokens_q);
   return std::max(RoundUp(rows, panel_rows), panel_rows);
+}
+
+// a b; or what is more than any memory, and far from overflowing.
+int64_t BoundedProduct(int64_t a, int64_t b) {
+  constexpr int64_t kMost = int64_t{1} << 50;
+  return a > 0 && b > kMost / a ? kMost : a * b;
 }
 
 }  // namespace
@@ -76,21 +82,27 @@ PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
   return packed;
 }
 
+int64_t Plan::MostDecodeRows() const {
+  const int64_t group = shape.num_heads / shape.num_kv_heads;
+  return std::min(kMostDecodeRows, std::min(kMostDecodeQueries, shape.max_tokens_q) * group);
+}
+
 // Bounds of what sequences that decode can need: one of n keys has at most n c / B + 1 steps, c
 // being the steps of a block of B keys, so its parts are n c / B / kPartSteps + 1.
 DecodeBuffers Plan::CarveDecode(core::Carver& carver) const {
   const int64_t tokens = shape.max_tokens_k;
-  const int64_t all_rows = shape.max_tokens_q * shape.num_heads;
-  const int64_t sequence_rows = std::min(kMostDecodeRows * shape.num_kv_heads, all_rows);
-  const int64_t rows = std::min(sequence_rows * std::min(shape.max_sequences, tokens), all_rows);
+  const int64_t sequence_rows = MostDecodeRows() * shape.num_kv_heads;
+  const int64_t rows =
+      std::min(BoundedProduct(sequence_rows, std::min(shape.max_sequences, tokens)),
+               BoundedProduct(shape.max_tokens_q, shape.num_heads));
   const int64_t block = std::clamp<int64_t>(shape.block_size > 0 ? shape.block_size : tokens,
                                             kLeastDecodeBlock, std::max(tokens, kLeastDecodeBlock));
   const int64_t steps = CeilDiv(tokens, block) * CeilDiv(block, kChainKeys);
-  const int64_t states = sequence_rows * CeilDiv(steps, kPartSteps) + rows;
+  const int64_t states = BoundedProduct(sequence_rows, CeilDiv(steps, kPartSteps)) + rows;
   DecodeBuffers buffers = {};
-  buffers.selected = carver.Take<int32_t>(rows * widest_selection);
+  buffers.selected = carver.Take<int32_t>(BoundedProduct(rows, widest_selection));
   buffers.state.o_stride = RoundUp(shape.head_dim_v, kMostLanes);
-  buffers.state.o = carver.Take<float>(states * buffers.state.o_stride);
+  buffers.state.o = carver.Take<float>(BoundedProduct(states, buffers.state.o_stride));
   buffers.state.m = carver.Take<float>(states);
   buffers.state.l = carver.Take<float>(states);
   return buffers;
@@ -113,10 +125,10 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   scratch.identity = carver.Take<int32_t>(rows);
   scratch.list_begin = carver.Take<int64_t>(most_blocks + 2);
   scratch.list_rows = carver.Take<int32_t>(rows * widest_selection);
-  scratch.sums = carver.Take<double>(shape.head_dim);
+  scratch.sums = carver.Take<double>(RoundUp(shape.head_dim, kMostLanes));
   scratch.decode_queries =
-      carver.Take<float>(std::min(kMostDecodeRows, shape.max_tokens_q * shape.num_heads) *
-                         RoundUp(shape.head_dim, kMostLanes));
+      carver.Take<float>(MostDecodeRows() * RoundUp(shape.head_dim, kMostLanes));
+  scratch.decode_scores = carver.Take<float>(MostDecodeRows() * kChainKeys);
   scratch.panel.queries = carver.Take<float>(RoundUp(shape.head_dim, 4) * kMaxPanelRows);
   scratch.panel.scores = carver.Take<float>(kStepKeys * kMaxPanelRows);
   scratch.panel.output = carver.Take<float>(value_stride * kMaxPanelRows);

@@ -42,7 +42,8 @@ struct ThreadScratch {
   int64_t* list_begin;  // [blocks + 2]
   int32_t* list_rows;
   double* sums;
-  float* decode_queries;
+  float* decode_queries;  // [kMostDecodeRows][D rounded up to kMostLanes]
+  float* decode_scores;   // [kMostDecodeRows][kChainKeys]
   PanelScratch panel;
 };
 
@@ -67,6 +68,8 @@ struct Plan {
 
   PackedBuffers CarvePacked(core::Carver& carver) const;
   DecodeBuffers CarveDecode(core::Carver& carver) const;
+  // Of one kv head and a sequence that decodes.
+  int64_t MostDecodeRows() const;
   ThreadScratch CarveThread(core::Carver& carver) const;
   core::Sequence* CarveSequences(core::Carver& carver) const;
   int64_t WorkspaceBytes() const;

@@ -125,11 +125,10 @@ class Packer {
       }
       if (control.Cancelled()) return;
       if (problem_.operation != Operation::kAttendSelected) {
-        plan_.kernels->pack_centroid(Rows(problem_.k, kv_head, sequence,
-                                          block * sequence.block_size, length, problem_.head_dim),
-                                     scratch.sums, scratch.panel.widened,
-                                     head.centroids + sequence.centroid_offset * problem_.head_dim,
-                                     block);
+        plan_.kernels->pack_centroid(
+            Rows(problem_.k, kv_head, sequence, block * sequence.block_size, length,
+                 problem_.head_dim),
+            scratch.sums, head.centroids + sequence.centroid_offset * problem_.head_dim, block);
       }
     }
   }

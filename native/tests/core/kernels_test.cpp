@@ -55,6 +55,26 @@ struct AlignedAllocator : std::allocator<float> {
 };
 using Aligned = std::vector<float, AlignedAllocator>;
 
+std::vector<float> Rounded(std::vector<float> values, DType dtype) {
+  for (float& value : values) value = core::RoundTo(dtype, value);
+  return values;
+}
+
+// As they lie in memory, at the end of an allocation.
+std::vector<char> Stored(const std::vector<float>& values, DType dtype) {
+  std::vector<char> bytes(values.size() * static_cast<size_t>(core::SizeOf(dtype)));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint16_t half =
+        dtype == DType::kF16 ? core::F16FromFloat(values[i]) : core::BF16FromFloat(values[i]);
+    if (dtype == DType::kF32) {
+      std::memcpy(bytes.data() + 4 * i, &values[i], 4);
+    } else {
+      std::memcpy(bytes.data() + 2 * i, &half, 2);
+    }
+  }
+  return bytes;
+}
+
 SourceRows RowsOf(const std::vector<float>& values, int64_t channels) {
   return {reinterpret_cast<const char*>(values.data()), channels * 4, DType::kF32,
           static_cast<int64_t>(values.size()) / channels, channels};
@@ -126,24 +146,31 @@ TEST_P(KernelsOf, StepsOfValuesThatAreNotFiniteAreFlagged) {
 }
 
 TEST_P(KernelsOf, CentroidIsTheMeanInDoubleRoundedToFloatAndStorage) {
-  const int64_t channels = 5;
-  const int64_t rows = 7;
-  const std::vector<float> keys = RandomRows(rows, channels);
   const int64_t tile = kernels().key_tile;
-  std::vector<float> widened(64);
-  std::vector<double> sums(static_cast<size_t>(channels));
-  std::vector<float> packed(static_cast<size_t>(2 * tile * channels), 99.0f);
   const int64_t index = tile + 1;
-  kernels().pack_centroid(RowsOf(keys, channels), sums.data(), widened.data(), packed.data(),
-                          index);
-  for (int64_t channel = 0; channel < channels; ++channel) {
-    double sum = 0;
-    for (int64_t row = 0; row < rows; ++row) {
-      sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const int64_t channels : {1, 5, 16, 37, 128, 200}) {
+      for (const int64_t rows : {1, 7, 100}) {
+        const std::vector<float> keys = Rounded(RandomRows(rows, channels), dtype);
+        const std::vector<char> stored = Stored(keys, dtype);
+        alignas(64) double sums[208] = {99.0};
+        std::vector<float> packed(static_cast<size_t>(2 * tile * channels), 99.0f);
+        const SourceRows source = {stored.data(), channels * core::SizeOf(dtype), dtype, rows,
+                                   channels};
+        kernels().pack_centroid(source, sums, packed.data(), index);
+        for (int64_t channel = 0; channel < channels; ++channel) {
+          double sum = 0;
+          for (int64_t row = 0; row < rows; ++row) {
+            sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
+          }
+          const auto mean = static_cast<float>(sum / static_cast<double>(rows));
+          ASSERT_EQ(packed[static_cast<size_t>((channels + channel) * tile + 1)],
+                    core::RoundTo(dtype, mean))
+              << rows << " x " << channels << ", channel " << channel;
+          ASSERT_EQ(packed[static_cast<size_t>((channels + channel) * tile)], 99.0f);
+        }
+      }
     }
-    EXPECT_EQ(packed[static_cast<size_t>((channels + channel) * tile + 1)],
-              static_cast<float>(sum / 7.0));
-    EXPECT_EQ(packed[static_cast<size_t>((channels + channel) * tile)], 99.0f);
   }
 }
 
