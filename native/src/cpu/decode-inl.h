@@ -102,14 +102,14 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
     if constexpr (kKeys == 4) {
       MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
         hn::Store(SumsOfFour(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), kF32x4,
-                  out + r * kChainKeys);
+                  out + r * kDecodeStepKeys);
       }
     } else {
       const hn::Half<F32x4> pair;
       MOBA_UNROLL for (int r = 0; r < kRows; r += 2) {
         const auto sums = SumsOfFour(sum[r][0], sum[r][1], sum[r + 1][0], sum[r + 1][1]);
-        hn::Store(hn::LowerHalf(pair, sums), pair, out + r * kChainKeys);
-        hn::Store(hn::UpperHalf(pair, sums), pair, out + (r + 1) * kChainKeys);
+        hn::Store(hn::LowerHalf(pair, sums), pair, out + r * kDecodeStepKeys);
+        hn::Store(hn::UpperHalf(pair, sums), pair, out + (r + 1) * kDecodeStepKeys);
       }
     }
   }
@@ -164,7 +164,7 @@ HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT 
       KeepInRegister(value[v]);
     }
     MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
-      const V p = hn::Set(kF32, probabilities[r * kChainKeys + key]);
+      const V p = hn::Set(kF32, probabilities[r * kDecodeStepKeys + key]);
       MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
         sum[r][v] = hn::MulAdd(value[v], p, sum[r][v]);
       }
@@ -186,7 +186,7 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
   if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
 }
 
-// At most kChainKeys keys; `next_keys` come after them.
+// At most kDecodeStepKeys keys; `next_keys` come after them.
 template <DType kType>
 void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRows& values,
                 const SourceRows& next_keys) {
@@ -194,13 +194,13 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
   const int64_t query_stride = core::RoundUp(keys.channels, kMostLanes);
   ForEachTile<kTileRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     ScoreRows<kType, kRows>(keys, visit.widened + row * query_stride, query_stride,
-                            visit.scores + row * kChainKeys, row == 0 ? values : nothing);
+                            visit.scores + row * kDecodeStepKeys, row == 0 ? values : nothing);
   });
   float correction[kMostDecodeRows];
   for (int64_t i = 0; i < visit.num_rows; ++i) {
     const int32_t row = visit.rows[i];
-    correction[i] = ExponentiateRow(visit.scores + i * kChainKeys, keys.num_rows, visit.score_scale,
-                                    visit.state.m[row], visit.state.l[row]);
+    correction[i] = ExponentiateRow(visit.scores + i * kDecodeStepKeys, keys.num_rows,
+                                    visit.score_scale, visit.state.m[row], visit.state.l[row]);
   }
   ForEachTile<kTileRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     const auto add_values = [&]<int kVectors>(int64_t channel) {
@@ -209,9 +209,9 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
         o[r] = visit.state.o + visit.rows[row + r] * visit.state.o_stride + channel;
       }
       const bool asks = row == 0 && channel < next_keys.channels;
-      AddValues<kType, kRows, kVectors>(values.Part(0, values.num_rows, channel),
-                                        visit.scores + row * kChainKeys, correction + row, o,
-                                        asks ? next_keys.Part(0, kChainKeys, channel) : nothing);
+      AddValues<kType, kRows, kVectors>(
+          values.Part(0, values.num_rows, channel), visit.scores + row * kDecodeStepKeys,
+          correction + row, o, asks ? next_keys.Part(0, kDecodeStepKeys, channel) : nothing);
     };
     constexpr int kVectors = TileWidth(kRows);
     int64_t channel = 0;
@@ -226,10 +226,10 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
 
 template <DType kType>
 void DecodeKeys(const DecodeVisit& visit) {
-  for (int64_t first = 0; first < visit.keys.num_rows; first += kChainKeys) {
-    DecodeStep<kType>(visit, visit.keys.Part(first, kChainKeys),
-                      visit.values.Part(first, kChainKeys),
-                      visit.keys.Part(first + kChainKeys, kChainKeys));
+  for (int64_t first = 0; first < visit.keys.num_rows; first += kDecodeStepKeys) {
+    DecodeStep<kType>(visit, visit.keys.Part(first, kDecodeStepKeys),
+                      visit.values.Part(first, kDecodeStepKeys),
+                      visit.keys.Part(first + kDecodeStepKeys, kDecodeStepKeys));
   }
 }
 

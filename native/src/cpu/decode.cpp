@@ -9,12 +9,14 @@ using core::Sequence;
 
 namespace {
 
-int64_t StepsPerBlock(const Sequence& sequence) { return CeilDiv(sequence.block_size, kChainKeys); }
+int64_t StepsPerBlock(const Sequence& sequence) {
+  return CeilDiv(sequence.block_size, kDecodeStepKeys);
+}
 
 int64_t NumSteps(const Sequence& sequence) {
   if (sequence.num_blocks == 0) return 0;
   const int64_t last = sequence.num_blocks - 1;
-  return last * StepsPerBlock(sequence) + CeilDiv(sequence.BlockLength(last), kChainKeys);
+  return last * StepsPerBlock(sequence) + CeilDiv(sequence.BlockLength(last), kDecodeStepKeys);
 }
 
 SourceRows Keys(const core::InputRows& view, const Sequence& sequence, int64_t kv_head,
@@ -83,9 +85,10 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
     const int64_t block = step / per_block;
     const int64_t block_step = block * per_block;
     const int64_t block_key = block * sequence.block_size;
-    const int64_t begin = (step - block_step) * kChainKeys;
+    const int64_t begin = (step - block_step) * kDecodeStepKeys;
     step = std::min(block_step + per_block, end_step);
-    const int64_t end = std::min((step - block_step) * kChainKeys, sequence.BlockLength(block));
+    const int64_t end =
+        std::min((step - block_step) * kDecodeStepKeys, sequence.BlockLength(block));
 
     int32_t rows[kMostDecodeRows];
     int64_t num_rows = 0;

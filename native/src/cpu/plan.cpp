@@ -97,7 +97,7 @@ DecodeBuffers Plan::CarveDecode(core::Carver& carver) const {
                BoundedProduct(shape.max_tokens_q, shape.num_heads));
   const int64_t block = std::clamp<int64_t>(shape.block_size > 0 ? shape.block_size : tokens,
                                             kLeastDecodeBlock, std::max(tokens, kLeastDecodeBlock));
-  const int64_t steps = CeilDiv(tokens, block) * CeilDiv(block, kChainKeys);
+  const int64_t steps = CeilDiv(tokens, block) * CeilDiv(block, kDecodeStepKeys);
   const int64_t states = BoundedProduct(sequence_rows, CeilDiv(steps, kPartSteps)) + rows;
   DecodeBuffers buffers = {};
   buffers.selected = carver.Take<int32_t>(BoundedProduct(rows, widest_selection));
@@ -128,7 +128,7 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   scratch.sums = carver.Take<double>(RoundUp(shape.head_dim, kMostLanes));
   scratch.decode_queries =
       carver.Take<float>(MostDecodeRows() * RoundUp(shape.head_dim, kMostLanes));
-  scratch.decode_scores = carver.Take<float>(MostDecodeRows() * kChainKeys);
+  scratch.decode_scores = carver.Take<float>(MostDecodeRows() * kDecodeStepKeys);
   scratch.panel.queries = carver.Take<float>(RoundUp(shape.head_dim, 4) * kMaxPanelRows);
   scratch.panel.scores = carver.Take<float>(kStepKeys * kMaxPanelRows);
   scratch.panel.output = carver.Take<float>(value_stride * kMaxPanelRows);

@@ -23,10 +23,10 @@ struct PackedBuffers {
 };
 
 // Sequences with few queries are cut by their keys instead: into parts of so many steps of at most
-// kChainKeys keys, of one block each. So many sums of a step can be added up plainly.
+// kDecodeStepKeys keys, of one block each. So many sums of a step can be added up plainly.
 inline constexpr int64_t kPartSteps = 32;
 // Shorter blocks are packed for any number of queries.
-inline constexpr int64_t kLeastDecodeBlock = kChainKeys / 2;
+inline constexpr int64_t kLeastDecodeBlock = kDecodeStepKeys / 2;
 
 // What such sequences keep between their tasks.
 struct DecodeBuffers {
@@ -43,7 +43,7 @@ struct ThreadScratch {
   int32_t* list_rows;
   double* sums;
   float* decode_queries;  // [kMostDecodeRows][D rounded up to kMostLanes]
-  float* decode_scores;   // [kMostDecodeRows][kChainKeys]
+  float* decode_scores;   // [kMostDecodeRows][kDecodeStepKeys]
   PanelScratch panel;
 };
 
