@@ -52,8 +52,8 @@ Status CreatePlan(const core::PlanShape& shape, void** plan, int64_t* workspace_
                   char* kernels, size_t size) {
   auto* const made = new (std::nothrow) Plan(MakePlan(shape));
   if (made == nullptr) return {.code = Status::Code::kOutOfMemory, .name = "plan"};
-  *workspace_bytes = WorkspaceBytes(*made, Workers(), RunsHopperKernels());
-  DescribeKernels(*made, RunsHopperKernels(), kernels, size);
+  *workspace_bytes = WorkspaceBytes(*made, Workers(), TensorCoresOfDevice());
+  DescribeKernels(*made, TensorCoresOfDevice(), kernels, size);
   *plan = made;
   return Status::Ok();
 }
@@ -66,7 +66,7 @@ Status DestroyPlan(void* plan) {
 Status EnqueueRun(const void* plan, const core::Problem& problem,
                   const core::SequenceSource& sequences, void* workspace, void* stream) {
   return Run(*static_cast<const Plan*>(plan), problem, sequences, workspace,
-             {stream, Workers(), RunsHopperKernels(), Multiprocessors()});
+             {stream, Workers(), TensorCoresOfDevice(), Multiprocessors()});
 }
 
 Status EnqueueMerge(const core::MergeProblem& problem, void* stream) {

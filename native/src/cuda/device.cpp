@@ -65,9 +65,10 @@ Status SelectDevice(int32_t ordinal) { return FromRuntime(cudaSetDevice(ordinal)
 
 int64_t Workers() { return 132 * kWorkersPerMultiprocessor; }  // Hopper has 132 multiprocessors
 
-bool RunsHopperKernels() {
-  return Attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
-         Attribute(cudaDevAttrComputeCapabilityMinor) == 0;
+TensorCores TensorCoresOfDevice() {
+  const bool hopper = Attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
+                      Attribute(cudaDevAttrComputeCapabilityMinor) == 0;
+  return hopper ? TensorCores::kHopper : TensorCores::kNone;
 }
 
 int64_t Multiprocessors() { return Attribute(cudaDevAttrMultiProcessorCount); }

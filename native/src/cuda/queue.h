@@ -8,11 +8,17 @@ namespace moba::cuda {
 // Blocks of plain kernels that share a multiprocessor.
 inline constexpr int64_t kWorkersPerMultiprocessor = 8;
 
+// Which tensor cores kernels may be made for.
+enum class TensorCores {
+  kNone,
+  kHopper,  // of compute capability 9.0
+};
+
 // Where and in how many blocks at once a kernel runs.
 struct Queue {
-  void* stream;                 // a cudaStream_t
-  int64_t workers;              // most blocks of a grid; they stride over the indices
-  bool hopper = false;          // the device runs kernels made for compute capability 9.0
+  void* stream;     // a cudaStream_t
+  int64_t workers;  // most blocks of a grid; they stride over the indices
+  TensorCores tensor_cores = TensorCores::kNone;
   int64_t multiprocessors = 1;  // blocks of kernels that have one on each, and stay
 };
 

@@ -9,10 +9,10 @@
 #include "cuda/attend.h"
 #include "cuda/centroids.h"
 #include "cuda/full_attention.h"
-#include "cuda/hopper/forward.h"
 #include "cuda/hopper/route.h"
 #include "cuda/route.h"
 #include "cuda/sequence_table.h"
+#include "cuda/tensor_cores/forward.h"
 
 namespace moba::cuda {
 namespace {
@@ -20,12 +20,13 @@ namespace {
 using core::CeilDiv;
 using core::Operation;
 
-bool RoutesOnHopper(bool hopper, core::DType dtype, int64_t head_dim, int64_t top_k) {
-  return hopper && hopper::CanRoute(dtype, head_dim, top_k);
+bool RoutesOnHopper(TensorCores tensor_cores, core::DType dtype, int64_t head_dim, int64_t top_k) {
+  return tensor_cores == TensorCores::kHopper && hopper::CanRoute(dtype, head_dim, top_k);
 }
 
-int64_t CentroidBytes(const core::PlanShape& shape, int64_t most_centroids, bool for_hopper) {
-  if (RoutesOnHopper(for_hopper, shape.dtype, shape.head_dim, shape.options.top_k)) {
+int64_t CentroidBytes(const core::PlanShape& shape, int64_t most_centroids,
+                      TensorCores tensor_cores) {
+  if (RoutesOnHopper(tensor_cores, shape.dtype, shape.head_dim, shape.options.top_k)) {
     return hopper::CentroidPanels::In(nullptr, shape.head_dim, most_centroids, shape.max_sequences)
         .Bytes(shape.num_kv_heads);
   }
@@ -37,13 +38,13 @@ struct Workspace {
   char* centroids = nullptr;
   int32_t* selected;  // [row][head][width], where the caller has no use for it
   float* scores;      // [worker][most_blocks]
-  std::optional<hopper::ForwardMemory> on_hopper;
+  std::optional<ForwardMemory> on_tensor_cores;
   std::optional<FullAttention> by_cudnn;
 
   int64_t width;
   int64_t most_blocks;  // of one sequence
 
-  Workspace(const Plan& plan, int64_t workers, bool for_hopper, core::Carver& carver) {
+  Workspace(const Plan& plan, int64_t workers, TensorCores tensor_cores, core::Carver& carver) {
     const core::PlanShape& shape = plan.shape;
     const int64_t tokens = shape.max_tokens_k;
     const int64_t block = std::max<int64_t>(shape.block_size, 1);
@@ -54,10 +55,12 @@ struct Workspace {
     width = routes ? shape.options.top_k : 0;
     const int64_t most_centroids = std::min(tokens, tokens / block + shape.max_sequences);
     sequences = carver.Take<SequenceRecord>(shape.max_sequences);
-    if (routes) centroids = carver.Take<char>(CentroidBytes(shape, most_centroids, for_hopper));
+    if (routes) centroids = carver.Take<char>(CentroidBytes(shape, most_centroids, tensor_cores));
     selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
     scores = carver.Take<float>(routes ? workers * most_blocks : 0);
-    if (for_hopper) on_hopper.emplace(shape, plan.longest_sum, hopper::kPassBudget, carver);
+    if (tensor_cores != TensorCores::kNone) {
+      on_tensor_cores.emplace(tensor_cores, shape, plan.longest_sum, kPassBudget, carver);
+    }
     if (plan.full_attention != nullptr) by_cudnn.emplace(*plan.full_attention, carver);
   }
 
@@ -88,7 +91,7 @@ Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequenc
                           .num_kv_heads = problem.num_kv_heads,
                           .head_dim = problem.head_dim,
                           .sequences = sequences};
-  if (RoutesOnHopper(queue.hopper, problem.dtype, problem.head_dim, problem.options.top_k)) {
+  if (RoutesOnHopper(queue.tensor_cores, problem.dtype, problem.head_dim, problem.options.top_k)) {
     const auto panels = hopper::CentroidPanels::In(workspace.centroids, problem.head_dim,
                                                    totals.centroids, sequences.size);
     const Status status = hopper::LaunchCentroids(queue, {.dtype = problem.dtype,
@@ -121,11 +124,12 @@ Plan MakePlan(const core::PlanShape& shape) {
   return {shape, full ? cudnn::BuildGraph(*full) : nullptr};
 }
 
-void DescribeKernels(const Plan& plan, bool hopper, char* text, size_t size) {
+void DescribeKernels(const Plan& plan, TensorCores tensor_cores, char* text, size_t size) {
   const core::PlanShape& shape = plan.shape;
   std::string kernels;
   if (shape.block_size > 0 && shape.options.top_k > 0) {
-    const bool routes = RoutesOnHopper(hopper, shape.dtype, shape.head_dim, shape.options.top_k);
+    const bool routes =
+        RoutesOnHopper(tensor_cores, shape.dtype, shape.head_dim, shape.options.top_k);
     kernels = routes ? "routing on tensor cores, " : "routing by portable kernels, ";
   }
   kernels += "attention ";
@@ -134,7 +138,7 @@ void DescribeKernels(const Plan& plan, bool hopper, char* text, size_t size) {
     kernels += "by cuDNN where a run has " + std::to_string(s.batch) + " x " +
                std::to_string(s.q_len) + " queries and " + std::to_string(s.k_len) + " keys, else ";
   }
-  const char* const portable = hopper::WhyNotFor(shape, plan.longest_sum, hopper);
+  const char* const portable = WhyNotFor(shape, plan.longest_sum, tensor_cores);
   kernels +=
       portable == nullptr ? "on tensor cores" : std::string("by portable kernels, as ") + portable;
   const std::string why_not = WhyNotByCudnn(shape);
@@ -143,16 +147,16 @@ void DescribeKernels(const Plan& plan, bool hopper, char* text, size_t size) {
   std::snprintf(text, size, "%s", kernels.c_str());
 }
 
-int64_t WorkspaceBytes(const Plan& plan, int64_t workers, bool for_hopper) {
+int64_t WorkspaceBytes(const Plan& plan, int64_t workers, TensorCores tensor_cores) {
   core::Carver carver(nullptr);
-  const Workspace measured(plan, workers, for_hopper, carver);
+  const Workspace measured(plan, workers, tensor_cores, carver);
   return carver.used();
 }
 
 Status Run(const Plan& plan, const core::Problem& problem, const core::SequenceSource& source,
            void* workspace, const Queue& queue) {
   core::Carver carver(workspace);
-  const Workspace memory(plan, queue.workers, queue.hopper, carver);
+  const Workspace memory(plan, queue.workers, queue.tensor_cores, carver);
   SequenceTotals totals;
   if (const Status status =
           StoreSequences(queue, plan.shape, problem.operation, source, problem.num_sequences,
@@ -200,8 +204,8 @@ Status Run(const Plan& plan, const core::Problem& problem, const core::SequenceS
   if (memory.by_cudnn && memory.by_cudnn->Takes(totals, problem.num_sequences)) {
     return memory.by_cudnn->Attend(queue, attend);
   }
-  if (memory.on_hopper && memory.on_hopper->Takes(attend, keys, totals)) {
-    return memory.on_hopper->Attend(queue, attend, keys, totals);
+  if (memory.on_tensor_cores && memory.on_tensor_cores->Takes(attend, keys, totals)) {
+    return memory.on_tensor_cores->Attend(queue, attend, keys, totals);
   }
   return LaunchAttend(queue, attend);
 }

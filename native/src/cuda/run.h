@@ -27,11 +27,11 @@ struct Plan {
 Plan MakePlan(const core::PlanShape& shape);
 
 // Bytes of device memory that any run of the plan needs, aligned to core::kWorkspaceAlignment.
-// Linear in the tokens. `workers`, `hopper`: see Queue.
-int64_t WorkspaceBytes(const Plan& plan, int64_t workers, bool hopper);
+// Linear in the tokens. `workers`, `tensor_cores`: see Queue.
+int64_t WorkspaceBytes(const Plan& plan, int64_t workers, TensorCores tensor_cores);
 
 // Which kernels serve the plan's largest runs, and why no faster ones.
-void DescribeKernels(const Plan& plan, bool hopper, char* text, size_t size);
+void DescribeKernels(const Plan& plan, TensorCores tensor_cores, char* text, size_t size);
 
 // Enqueues a validated run. All tensors and the workspace are memory of the queue's device;
 // problem.sequences is not used, problem.num_sequences sequences come from `source`.

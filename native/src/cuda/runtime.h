@@ -14,8 +14,7 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size);
 Status SelectDevice(int32_t ordinal);
 // Most blocks of a grid: the same for all devices, so that the workspace of a plan fits every run.
 int64_t Workers();
-// Whether it runs kernels made for compute capability 9.0.
-bool RunsHopperKernels();
+TensorCores TensorCoresOfDevice();
 int64_t Multiprocessors();
 
 Status AllocateMemory(core::MemoryKind kind, int64_t bytes, void** address);

@@ -126,14 +126,14 @@ moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Ca
   moba::cuda::Plan plan = moba::cuda::MakePlan(ShapeOf(problem, call.config));
   plan.longest_sum = longest_sum;
   call.workspace_memory.emplace(
-      moba::cuda::WorkspaceBytes(plan, kEmulatedWorkers, moba::cuda::emulated_hopper),
+      moba::cuda::WorkspaceBytes(plan, kEmulatedWorkers, moba::cuda::emulated_tensor_cores),
       core::kWorkspaceAlignment);
   std::memset(call.workspace_memory->data(), options.workspace_fill, call.workspace_memory->size());
   ProblemSource source = {problem, options.batch_axis, given_sequences};
-  return moba::cuda::Run(
-      plan, RunOf(problem, options, call), {&ProblemSource::Next, &source},
-      call.workspace_memory->data(),
-      {nullptr, kEmulatedWorkers, moba::cuda::emulated_hopper, moba::cuda::Multiprocessors()});
+  return moba::cuda::Run(plan, RunOf(problem, options, call), {&ProblemSource::Next, &source},
+                         call.workspace_memory->data(),
+                         {nullptr, kEmulatedWorkers, moba::cuda::emulated_tensor_cores,
+                          moba::cuda::Multiprocessors()});
 }
 
 Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptions& options,

@@ -12,8 +12,8 @@ namespace {
 // Runs may take kernels for Hopper while this lives.
 class OnHopper {
  public:
-  OnHopper() { moba::cuda::emulated_hopper = true; }
-  ~OnHopper() { moba::cuda::emulated_hopper = false; }
+  OnHopper() { moba::cuda::emulated_tensor_cores = moba::cuda::TensorCores::kHopper; }
+  ~OnHopper() { moba::cuda::emulated_tensor_cores = moba::cuda::TensorCores::kNone; }
 };
 
 Problem MakeProblem(int32_t dtype, int64_t head_dim, std::vector<Lengths> sequences,

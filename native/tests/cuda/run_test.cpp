@@ -6,6 +6,8 @@
 namespace moba_test {
 namespace {
 
+using moba::cuda::TensorCores;
+
 Problem SomeProblem(size_t sequences) {
   Problem problem;
   problem.heads = 2;
@@ -48,13 +50,13 @@ TEST(CudaWorkspace, IsLinearInTokens) {
   shape.dtype = moba::core::DType::kBF16;
   shape.head_dim = shape.head_dim_v = 128;
   shape.block_size = 64;
-  for (bool hopper : {false, true}) {
+  for (TensorCores tensor_cores : {TensorCores::kNone, TensorCores::kHopper}) {
     for (int64_t top_k : {int64_t{0}, int64_t{8}, int64_t{1} << 41}) {
       shape.options.top_k = top_k;
       shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;
-      const int64_t once = moba::cuda::WorkspaceBytes({shape}, 1000, hopper);
+      const int64_t once = moba::cuda::WorkspaceBytes({shape}, 1000, tensor_cores);
       shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 24;
-      EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1000, hopper), 16 * once);
+      EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1000, tensor_cores), 16 * once);
     }
   }
 }
@@ -70,12 +72,12 @@ TEST(CudaWorkspace, OfAMillionTokensIsSmall) {
   shape.max_sequences = 1;
   shape.block_size = 128;
   shape.options.top_k = 8;
-  EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1056, true), int64_t{7} << 29);
+  EXPECT_LE(moba::cuda::WorkspaceBytes({shape}, 1056, TensorCores::kHopper), int64_t{7} << 29);
 }
 
-std::string KernelsOf(const moba::core::PlanShape& shape, bool hopper) {
+std::string KernelsOf(const moba::core::PlanShape& shape, TensorCores tensor_cores) {
   char text[sizeof moba_plan_info::kernels];
-  moba::cuda::DescribeKernels(moba::cuda::MakePlan(shape), hopper, text, sizeof text);
+  moba::cuda::DescribeKernels(moba::cuda::MakePlan(shape), tensor_cores, text, sizeof text);
   return text;
 }
 
@@ -88,30 +90,35 @@ TEST(CudaKernels, AreNamedWithWhatKeepsFasterOnesAway) {
   shape.max_sequences = 2;
   shape.block_size = 128;
   shape.options.top_k = 8;
-  EXPECT_EQ(KernelsOf(shape, true), "routing on tensor cores, attention on tensor cores");
+  EXPECT_EQ(KernelsOf(shape, TensorCores::kHopper),
+            "routing on tensor cores, attention on tensor cores");
   const std::string portable = "by portable kernels";
-  EXPECT_EQ(KernelsOf(shape, false), "routing " + portable + ", attention " + portable +
-                                         ", as the device's compute capability is not 9.0");
+  EXPECT_EQ(KernelsOf(shape, TensorCores::kNone),
+            "routing " + portable + ", attention " + portable +
+                ", as the device has no tensor cores for others");
   shape.options.top_k = 65;
   shape.block_size = 16;
   shape.head_dim = 72;
-  EXPECT_EQ(KernelsOf(shape, true), "routing " + portable + ", attention " + portable +
-                                        ", as there are no others for these head dimensions");
+  EXPECT_EQ(KernelsOf(shape, TensorCores::kHopper),
+            "routing " + portable + ", attention " + portable +
+                ", as there are no others for these head dimensions");
   shape.head_dim = 64;
   shape.block_size = 0;
   shape.options.top_k = 0;
-  EXPECT_EQ(KernelsOf(shape, true), "attention on tensor cores; not by cuDNN, as none is emulated");
+  EXPECT_EQ(KernelsOf(shape, TensorCores::kHopper),
+            "attention on tensor cores; not by cuDNN, as none is emulated");
   moba::cuda::emulated_cudnn = true;
   EXPECT_EQ(
-      KernelsOf(shape, true),
+      KernelsOf(shape, TensorCores::kHopper),
       "attention by cuDNN where a run has 2 x 4096 queries and 4096 keys, else on tensor cores");
   shape.max_tokens_k = 8200;
-  EXPECT_EQ(KernelsOf(shape, true),
+  EXPECT_EQ(KernelsOf(shape, TensorCores::kHopper),
             "attention on tensor cores; not by cuDNN, as lengths are no multiples of 128");
   shape.dtype = moba::core::DType::kF32;
-  EXPECT_EQ(KernelsOf(shape, true), "attention " + portable +
-                                        ", as the elements are fp32; not by cuDNN, as the elements "
-                                        "are fp32");
+  EXPECT_EQ(KernelsOf(shape, TensorCores::kHopper),
+            "attention " + portable +
+                ", as the elements are fp32; not by cuDNN, as the elements "
+                "are fp32");
   moba::cuda::emulated_cudnn = false;
 }
 

@@ -51,10 +51,4 @@ MOBA_THREAD void FenceForAsync() {
   KeepOrder();
 }
 
-// Writes shared memory that tensor cores will read, after FenceForAsync.
-template <class T>
-MOBA_THREAD void StoreForAsync(const T& value, T& target) {
-  target = value;
-}
-
 }  // namespace moba::cuda

@@ -1,4 +1,4 @@
-// Copies from global to shared memory that run beside the threads.
+// Copies from global to shared memory by the copy engine of Hopper.
 #pragma once
 
 #include <cuda.h>
@@ -7,6 +7,7 @@
 
 #include "core/problem.h"
 #include "cuda/device/barrier.h"
+#include "cuda/device/thread_copy.h"
 #include "cuda/tensor_extent.h"
 
 namespace moba::cuda {
@@ -24,7 +25,7 @@ inline constexpr int kBoxChannels = 64;
 bool MakeTensorMap(const core::InputRows& rows, const TensorExtent& extent, int box_tokens,
                    TensorMap& result);
 
-// By one thread: copies a box to `target` (128 bytes a token, swizzled: see mma.h) and tells the
+// By one thread: copies a box to `target` (a panel: panel.h) and tells the
 // barrier of its bytes.
 MOBA_THREAD void CopyBox(const TensorMap& map, Barrier& barrier, void* target, int64_t channel,
                          int64_t token, int64_t head, int64_t batch) {
@@ -38,13 +39,5 @@ MOBA_THREAD void CopyBox(const TensorMap& map, Barrier& barrier, void* target, i
 MOBA_THREAD void CopyBytes(const void* source, Barrier& barrier, void* target, uint32_t bytes) {
   cute::SM90_BULK_COPY_G2S::copy(source, barrier.state(), target, static_cast<int32_t>(bytes));
 }
-
-// Copies 16 bytes for the calling thread. They are there after the thread's CopiesDone().
-MOBA_THREAD void Copy16(const void* source, void* target) {
-  const auto address = static_cast<uint32_t>(__cvta_generic_to_shared(target));
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(address), "l"(source)
-               : "memory");
-}
-MOBA_THREAD void CopiesDone() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 }  // namespace moba::cuda

@@ -1,35 +1,19 @@
 // Tensor cores of Hopper: a warpgroup multiplies tiles of 16-bit elements into fp32 registers.
 //
-// Operands in shared memory are panels of 64 channels: a row of a panel has 128 bytes, its eight
-// 16-byte pieces in the order SwizzledOffset says, and the panel begins at a multiple of 1024.
-// This is what CopyBox writes and what the descriptors below mean (SWIZZLE_128B).
-//
-// The 64 x N result of Mma<Element, N> lies in the registers of the 128 threads:
-//   thread t has rows 16 (t / 32) + t % 32 / 4 and that + 8, columns 8 i + 2 (t % 4) and that + 1:
-//   d[4 i], d[4 i + 1] of the first row, d[4 i + 2], d[4 i + 3] of the second.
-// An A operand in registers is distributed the same way: PackA makes one of a result.
+// Operands in shared memory are panels (panel.h): this is what CopyBox writes and what the
+// descriptors below mean (SWIZZLE_128B). The 64 x N result of Mma<Element, N> lies in the registers
+// of four warps, 16 rows in each (pack.h), and so does an A operand.
 #pragma once
-
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 
 #include <cute/arch/mma_sm90_gmma.hpp>
 #include <cutlass/bfloat16.h>
 #include <cutlass/half.h>
 #include <utility>
 
-#include "cuda/device/thread.h"
-#include "cuda/element.h"
+#include "cuda/device/pack.h"
+#include "cuda/device/panel.h"
 
 namespace moba::cuda {
-
-inline constexpr int kPanelChannels = 64;
-inline constexpr int kPanelRowBytes = 128;
-
-// Byte offset of 16-byte piece `piece` (0 .. 7) of a row of a panel.
-MOBA_THREAD int SwizzledOffset(int row, int piece) {
-  return row * kPanelRowBytes + ((piece ^ (row & 7)) << 4);
-}
 
 // Rows by channels, of which channels are summed over: starts at one of a panel's 16-channel steps.
 MOBA_THREAD uint64_t SumOverChannels(const void* panel, int step) {
@@ -117,24 +101,6 @@ MOBA_THREAD void MmaCommit() { cute::warpgroup_commit_batch(); }
 template <int kBatches>
 MOBA_THREAD void MmaWait() {
   cute::warpgroup_wait<kBatches>();
-}
-
-// Two elements, rounded to nearest even, the first in the lower half.
-MOBA_THREAD uint32_t PackPair(float first, float second, BF16) {
-  const __nv_bfloat162 pair = __floats2bfloat162_rn(first, second);
-  return reinterpret_cast<const uint32_t&>(pair);
-}
-MOBA_THREAD uint32_t PackPair(float first, float second, F16) {
-  const __half2 pair = __floats2half2_rn(first, second);
-  return reinterpret_cast<const uint32_t&>(pair);
-}
-
-// Columns 16 `step` .. 16 `step` + 15 of a result as an A operand.
-template <class Element, int kRegisters>
-MOBA_THREAD void PackA(const float (&d)[kRegisters], int step, uint32_t (&a)[4]) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i)
-    a[i] = PackPair(d[8 * step + 2 * i], d[8 * step + 2 * i + 1], Element());
 }
 
 }  // namespace moba::cuda

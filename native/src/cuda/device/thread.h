@@ -59,6 +59,12 @@ MOBA_THREAD uint32_t MatchAny(T value) {
 // The compiler moves no access to memory over this.
 MOBA_THREAD void KeepOrder() { asm volatile("" ::: "memory"); }
 
+// Writes shared memory that tensor cores will read, of Hopper after FenceForAsync (barrier.h).
+template <class T>
+MOBA_THREAD void StoreForAsync(const T& value, T& target) {
+  target = value;
+}
+
 MOBA_THREAD int PopCount(uint32_t bits) { return __popc(bits); }
 
 // Adds atomically, in shared or global memory; what was there before.

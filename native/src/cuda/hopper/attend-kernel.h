@@ -3,71 +3,31 @@
 //   m = running maximum of scale s         per query
 //   p = 2^(scale s - m), in the storage type
 //   l = l 2^(m_old - m) + sum of p         o = o 2^(m_old - m) + p v
-// What the queries of a tile are, which keys they see and where results go is the matter of `Work`:
-// of gathered.h, which goes from key block to key block, and contiguous.h.
+// What the queries of a tile are, which keys they see and where results go is the matter of `Work`
+// (tensor_cores/item.h).
 //
 // A block is three warpgroups. One loads: a warp has the copy engine bring keys and values, three
 // gather rows of queries. Two compute, 64 queries each, and overlap each other: while one takes
 // exponentials, the other one has the tensor cores. Keys of a range that fits into the stages are
 // loaded once for all query tiles of an item.
 //
-// A masked key has p = 0, and 0 times NaN is NaN. So in tiles that have a mask, values that are no
-// finite numbers become 0 before they are multiplied; a query that does see such a value gets NaN
-// for its sum. Queries with a NaN in the end are computed again by the portable kernel, which is
-// exact about NaN and infinities; all others have the bits that they have without such values.
-//
 // Budget: shared memory as tile.h says; a computing thread holds kKeys / 2 scores, kHeadDim / 2
 // outputs and kKeys / 4 packed probabilities of 224 registers.
 // Not yet run on a GPU.
 #pragma once
 
-#include <cfloat>
-#include <cmath>
-
 #include "cuda/device/copy.h"
-#include "cuda/hopper/finite.h"
 #include "cuda/hopper/tile.h"
+#include "cuda/tensor_cores/finite.h"
+#include "cuda/tensor_cores/query_rows.h"
+#include "cuda/tensor_cores/softmax.h"
 
 namespace moba::cuda::hopper {
 
-// A thread has rows `row` and `row` + 8 of a tile; row r of these two sees the keys
-// [low[r], high[r]) of the sequence.
-struct VisibleKeys {
-  int32_t low[2];
-  int32_t high[2];
-};
-
-// Keys [low, high) are seen by all queries of an item.
-struct Unmasked {
-  int32_t low;
-  int32_t high;
-
-  MOBA_THREAD bool Holds(int32_t first, int32_t end) const { return low <= first && end <= high; }
-};
-
-// The keys that the tiles of an item read.
-struct KeyRange {
-  int64_t batch;
-  int64_t token;  // of the sequence's first key
-  int64_t kv_head;
-  int32_t first;
-  int32_t end;
-  int32_t query_tiles;  // 0: there is nothing to do
-};
-
-// Beyond, 2^(scale s - shift) may overflow, as shift is rounded: such rows are computed again.
-inline constexpr float kLargestShift = 16777216.0f;
-
-// Softmax so far, of one row: m, times scale, and the thread's share of l.
-struct RowSum {
-  float shift = -FLT_MAX;  // finite, so that differences are never NaN
-  float sum = 0;
-};
-
-template <class ElementType, int kHeadDimension, class Work>
+template <class Work>
 struct AttendKernel {
-  using Element = ElementType;
-  static constexpr int kHeadDim = kHeadDimension;
+  using Element = typename Work::Element;
+  static constexpr int kHeadDim = Work::kHeadDim;
   using Tile = AttendTile<kHeadDim>;
   using ScoreMma = Mma<Element, Tile::kKeys>;
   using OutputMma = Mma<Element, Tile::kOutputChannels>;
@@ -142,12 +102,10 @@ struct AttendKernel {
     MOBA_THREAD Barrier& AtStage(int index) const { return At(2 * Tile::kQueryBuffers + index); }
   };
 
-  MOBA_THREAD static int KeyTiles(const KeyRange& range) {
-    return (range.end - range.first + Tile::kKeys - 1) / Tile::kKeys;
-  }
   // Keys stay in their stages for all query tiles of the item.
   MOBA_THREAD static bool Stay(const KeyRange& range) {
-    return !Work::kOneTile && range.query_tiles > 1 && KeyTiles(range) <= Tile::kStages;
+    return !Work::kOneTile && range.query_tiles > 1 &&
+           range.template KeyTiles<Tile::kKeys>() <= Tile::kStages;
   }
 
   MOBA_THREAD void LoadKeys(const Shared& memory) const {
@@ -172,7 +130,11 @@ struct AttendKernel {
           if (masked) {
             memory.ValuesCame(stage).Wait(came >> stage & 1);
             came ^= 1u << stage;
-            ClearNonFinite(memory.Values(stage), memory.Flagged(stage));
+            for (int word = 0; word < Tile::kFlagWords; ++word) {
+              const uint32_t rows = ClearNonFinite<Element, kHeadDim, Tile::kKeyPanelBytes>(
+                  memory.Values(stage), word * kWarpSize);
+              if (ThreadIndex() == 0) memory.Flagged(stage)[word] = rows;
+            }
             FenceForAsync();
             Release(memory.ValuesFull(stage));
           }
@@ -193,35 +155,10 @@ struct AttendKernel {
     }
   }
 
-  // By a warp, a key each at a time.
-  MOBA_THREAD static void ClearNonFinite(char* values, uint32_t* flagged) {
-    const int lane = ThreadIndex() % kWarpSize;
-    for (int word = 0; word < Tile::kFlagWords; ++word) {
-      const int row = word * kWarpSize + lane;
-      const auto piece_at = [&](int piece) -> Words& {
-        char* const panel = values + piece / 8 * Tile::kKeyPanelBytes;
-        return *reinterpret_cast<Words*>(panel + SwizzledOffset(row, piece % 8));
-      };
-      uint32_t found = 0;
-#pragma unroll
-      for (int piece = 0; piece < kHeadDim / 8; ++piece) {
-        const Words words = piece_at(piece);
-#pragma unroll
-        for (const uint32_t pair : words.word) found |= NonFinite<Element>(pair);
-      }
-      for (int piece = 0; found != 0 && piece < kHeadDim / 8; ++piece) {
-        StoreForAsync(WithoutNonFinite<Element>(piece_at(piece)), piece_at(piece));
-      }
-      const uint32_t rows = Ballot(found != 0);
-      if (lane == 0) flagged[word] = rows;
-    }
-  }
-
   // A warp has eight rows at a time: lanes find their addresses, while the copies of the rows
   // before are under way, and pass them round.
   MOBA_THREAD void LoadQueries(const Shared& memory) const {
     constexpr int kRows = 8;
-    constexpr int kPieces = kHeadDim / 8;  // of 16 bytes, of a row
     constexpr int kStep = kRows * (kQueryLoaders / kWarpSize);
     const int lane = ThreadIndex() % kWarpSize;
     const int first_row = (ThreadIndex() / kWarpSize - 1) * kRows;
@@ -238,13 +175,7 @@ struct AttendKernel {
             own = work.Query(item, tile, row + kStep + lane % kRows);
           }
           char* const panels = queries + row / 64 * Tile::kPanels * Tile::kQueryPanelBytes;
-#pragma unroll 2
-          for (int i = lane; i < kRows * kPieces; i += kWarpSize) {
-            const char* const query = Shuffle(current, i / kPieces);
-            const int piece = i % kPieces;
-            Copy16(query + piece * 16, panels + piece / 8 * Tile::kQueryPanelBytes +
-                                           SwizzledOffset(row % 64 + i / kPieces, piece % 8));
-          }
+          CopyQueries<kRows, kHeadDim, Tile::kQueryPanelBytes>(current, panels, row % 64);
         }
         memory.QueriesFull(ring.place()).ArriveWhenCopied();
         ring.Advance();
@@ -289,9 +220,9 @@ struct AttendKernel {
             if (last_keys) Release(memory.QueriesEmpty(buffers.place()));
             Mask(visible, key, s);
             float correction[2];
-            Exponentiate(s, sums, correction);
+            Exponentiate(score_scale, s, sums, correction);
             memory.ValuesFull(ring.place()).Wait(ring.parity());
-            NoteReaders(memory.Flagged(ring.place()), visible, key, sums);
+            NoteReaders<Tile::kFlagWords>(memory.Flagged(ring.place()), visible, key, sums);
             AddValues(memory.Values(ring.place()), s, correction, key == range.first, o);
           } else {
             if (last_keys) Release(memory.QueriesEmpty(buffers.place()));
@@ -332,70 +263,12 @@ struct AttendKernel {
     ScoreMma::Fence(s);
   }
 
-  MOBA_THREAD static void Mask(const VisibleKeys& visible, int32_t key,
-                               typename ScoreMma::Result& s) {
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      const int32_t low = visible.low[r] - key;
-      const int32_t high = visible.high[r] - key;
-      if (low <= 0 && high >= Tile::kKeys) continue;
-#pragma unroll
-      for (int i = 0; i < Tile::kKeys / 4; ++i) {
-        const int32_t column = i / 2 * 8 + ThreadIndex() % 4 * 2 + i % 2;
-        if (column < low || column >= high) s[i / 2 * 4 + 2 * r + i % 2] = -INFINITY;
-      }
-    }
-  }
-
-  // A query that sees a value that was cleared has a sum that is NaN.
-  MOBA_THREAD static void NoteReaders(const uint32_t* flagged, const VisibleKeys& visible,
-                                      int32_t key, RowSum (&sums)[2]) {
-    for (int word = 0; word < Tile::kFlagWords; ++word) {
-      const uint32_t rows = flagged[word];
-      if (rows == 0) continue;
-      for (int i = 0; i < kWarpSize; ++i) {
-        if ((rows >> i & 1) == 0) continue;
-        const int32_t at = key + word * kWarpSize + i;
-        for (int r = 0; r < 2; ++r) {
-          if (visible.low[r] <= at && at < visible.high[r]) sums[r].sum = NAN;
-        }
-      }
-    }
-  }
-
-  MOBA_THREAD void Exponentiate(typename ScoreMma::Result& s, RowSum (&sums)[2],
-                                float (&correction)[2]) const {
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      float most = -FLT_MAX;
-#pragma unroll
-      for (int i = 0; i < Tile::kKeys / 4; ++i) most = fmaxf(most, s[i / 2 * 4 + 2 * r + i % 2]);
-      most = fmaxf(most, ShuffleXor(most, 1));
-      most = fmaxf(most, ShuffleXor(most, 2));
-      const float shift = fmaxf(sums[r].shift, most * score_scale);
-      if (most > -FLT_MAX && fabsf(shift) > kLargestShift) sums[r].sum = NAN;
-      correction[r] = Exp2(sums[r].shift - shift);
-      sums[r].shift = shift;
-      float sum = 0;
-#pragma unroll
-      for (int i = 0; i < Tile::kKeys / 4; ++i) {
-        float& value = s[i / 2 * 4 + 2 * r + i % 2];
-        value = Exp2(fmaf(value, score_scale, -shift));
-        sum += value;
-      }
-      sums[r].sum = fmaf(sums[r].sum, correction[r], sum);
-    }
-  }
-
   MOBA_THREAD static void AddValues(const char* values, const typename ScoreMma::Result& s,
                                     const float (&correction)[2], bool first, Output& o) {
     uint32_t p[Tile::kKeys / 16][4];
 #pragma unroll
     for (int step = 0; step < Tile::kKeys / 16; ++step) PackA<Element>(s, step, p[step]);
-    if (!first) {
-#pragma unroll
-      for (int i = 0; i < Tile::kOutputs; ++i) o[i] *= correction[i / 2 % 2];
-    }
+    if (!first) Correct(correction, o);
     OutputMma::Fence(o);
     MmaBegin();
 #pragma unroll
@@ -408,11 +281,5 @@ struct AttendKernel {
     OutputMma::Fence(o);
   }
 };
-
-// Of the four threads that share a row.
-MOBA_THREAD float SumOfRow(float value) {
-  value += ShuffleXor(value, 1);
-  return value + ShuffleXor(value, 2);
-}
 
 }  // namespace moba::cuda::hopper

@@ -1,34 +1,15 @@
-// Attention on Hopper's tensor cores: which runs it takes, and its two kernels.
+// Attention on Hopper's tensor cores, as tensor_cores/attend.h says.
 #pragma once
 
-#include "cuda/attend.h"
-#include "cuda/block_lists.h"
-#include "cuda/hopper/partial_memory.h"
-#include "cuda/tensor_extent.h"
+#include "cuda/tensor_cores/attend.h"
 
 namespace moba::cuda::hopper {
 
-struct TileAttendArguments {
-  AttendArguments rows;
-  TensorExtent keys;  // of the axes that k and v share
-  Pass pass;
-  int64_t slots;           // most parts that a valid row selects
-  BlockLists lists;        // of a pass that is not all dense, or cut
-  PartialMemory partials;  // [query of the pass][head of the pass][slot]
-  int64_t* again;          // rows with a NaN, to be computed by LaunchAttendRows
-  int32_t* num_again;
-};
+// Whether the copy engine reaches k and v.
+bool Reaches(const AttendArguments& arguments, const TensorExtent& keys);
 
-// Whether there are kernels for such elements.
-bool HasInstance(core::DType dtype, int64_t head_dim, int64_t head_dim_v);
-
-// Whether they reach such tensors. `keys` as above.
-bool CanAttend(const AttendArguments& arguments, const TensorExtent& keys);
-
-// Partial results of all entries of the lists.
-Status LaunchGathered(const Queue& queue, const TileAttendArguments& arguments);
-
-// Own blocks, or all keys of sequences that are dense; merges partial results and writes outputs.
-Status LaunchContiguous(const Queue& queue, const TileAttendArguments& arguments);
+// Work: Gathered or Contiguous, each compiled in a file of its own.
+template <class Work>
+Status LaunchTiles(const Queue& queue, const TileAttendArguments& arguments);
 
 }  // namespace moba::cuda::hopper

@@ -9,7 +9,7 @@
 // Every key is read once, and reading is what limits it. Not yet run on a GPU.
 #include "cuda/hopper/centroids.h"
 
-#include "cuda/device/mma.h"
+#include "cuda/device/panel.h"
 #include "cuda/piece.h"
 
 namespace moba::cuda::hopper {

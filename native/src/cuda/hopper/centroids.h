@@ -7,10 +7,10 @@
 
 namespace moba::cuda::hopper {
 
-// [kv head][panel of 64 channels][row][128 bytes], swizzled (device/mma.h); zero beyond the last
-// channel. A sequence begins at a
-// row that is a multiple of 8, the period of the swizzle: so any 8 n of its rows from any 8 m on
-// are contiguous, ready-made operands. Rows between sequences are never written, and may be copied.
+// [kv head][panel of 64 channels][row][128 bytes], swizzled (device/panel.h); zero beyond the
+// last channel. A sequence begins at a row that is a multiple of 8, the period of the swizzle: so
+// any 8 n of its rows from any 8 m on are contiguous, ready-made operands. Rows between sequences
+// are never written, and may be copied.
 struct CentroidPanels {
   static constexpr int64_t kRowBytes = 128;
   static constexpr int64_t kRowStep = 8;

@@ -5,12 +5,13 @@
 
 #include "cuda/device/barrier.h"
 #include "cuda/device/mma.h"
+#include "cuda/tensor_cores/item.h"
 
 namespace moba::cuda::hopper {
 
 // A thread block: one warpgroup that loads, two that compute with 64 queries each.
 inline constexpr int kConsumers = 2;
-inline constexpr int kTileQueries = 64 * kConsumers;
+static_assert(kTileQueries == 64 * kConsumers);
 inline constexpr int kAttendThreads = (1 + kConsumers) * kWarpgroupSize;
 inline constexpr int kConsumerWarps = kConsumers * kWarpgroupSize / kWarpSize;
 inline constexpr int kQueryLoaders = kWarpgroupSize - kWarpSize;  // the other warp loads keys

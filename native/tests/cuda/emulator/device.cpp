@@ -5,12 +5,23 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "device.h"
 
 namespace moba::cuda {
 
-bool emulated_hopper = std::getenv("MOBA_EMULATED_HOPPER") != nullptr;
+namespace {
+
+TensorCores FromEnvironment() {
+  const char* const name = std::getenv("MOBA_EMULATED_TENSOR_CORES");
+  if (name != nullptr && std::strcmp(name, "hopper") == 0) return TensorCores::kHopper;
+  return TensorCores::kNone;
+}
+
+}  // namespace
+
+TensorCores emulated_tensor_cores = FromEnvironment();
 
 bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
   std::snprintf(text, size, ordinal == 0 ? "emulation" : "there is one emulated device, 0");
@@ -21,7 +32,7 @@ Status SelectDevice(int32_t /*ordinal*/) { return Status::Ok(); }
 
 int64_t Workers() { return 3; }
 
-bool RunsHopperKernels() { return emulated_hopper; }
+TensorCores TensorCoresOfDevice() { return emulated_tensor_cores; }
 
 int64_t Multiprocessors() { return 2; }
 

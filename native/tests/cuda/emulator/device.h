@@ -3,10 +3,12 @@
 
 #include <cstdint>
 
+#include "cuda/queue.h"
+
 namespace moba::cuda {
 
-// Whether it runs kernels for Hopper. At first, whether the environment has MOBA_EMULATED_HOPPER.
-extern bool emulated_hopper;
+// At first what the environment says, where MOBA_EMULATED_TENSOR_CORES is `hopper`.
+extern TensorCores emulated_tensor_cores;
 
 // Whether there is a cuDNN. At first, whether the environment has MOBA_EMULATED_CUDNN.
 extern bool emulated_cudnn;

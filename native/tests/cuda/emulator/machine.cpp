@@ -84,8 +84,8 @@ void SwitchToScheduler(ucontext_t& fiber, [[maybe_unused]] bool last) {
 }  // namespace
 
 Machine::Machine(int threads, int64_t index, int64_t blocks)
-    : thread_copies(static_cast<size_t>(threads)),
-      warpgroups_(static_cast<size_t>(threads / 128)),
+    : warpgroups_(static_cast<size_t>(threads / 128)),
+      copies_(static_cast<size_t>(threads), CopyGroups(1)),
       copied_by_(kSharedWindow / 16),
       copied_(static_cast<size_t>(threads)),
       memory_(new char[2 * kSharedWindow]),
@@ -213,6 +213,16 @@ const uint64_t* Machine::Meet(int first, int count, uint64_t value) {
   ++meeting.arrivals;  // nobody arrives twice before everybody else came
   WaitUntil([&meeting, goal = (round + 1) * count] { return meeting.arrivals >= goal; });
   return meeting.values[round % 2].data();
+}
+
+void Machine::Together(int first, int count, void* own,
+                       const std::function<void(void* const* all)>& work) {
+  Joint& joint = joints_[{first, count}];
+  joint.brought.resize(static_cast<size_t>(count));
+  joint.brought[static_cast<size_t>(running_ - first)] = own;
+  const int64_t goal = (joint.arrivals / count + 1) * count;
+  if (++joint.arrivals == goal) work(joint.brought.data());
+  WaitUntil([&joint, goal] { return joint.arrivals >= goal; });
 }
 
 void Machine::NamedBarrier(int id, int threads) {

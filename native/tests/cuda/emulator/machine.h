@@ -47,6 +47,9 @@ class Machine {
   // What all `count` threads that meet here, each with a value, brought: in the order of threads
   // from `first` on. The memory is good until the thread meets the same others once more.
   const uint64_t* Meet(int first, int count, uint64_t value);
+  // The last one to come of `count` threads from `first` on does `work` with what all of them
+  // bring.
+  void Together(int first, int count, void* own, const std::function<void(void* const* all)>& work);
   void NamedBarrier(int id, int threads);
 
   // Asynchronous work: in ascending order of threads it is done at once, in descending order as
@@ -63,8 +66,9 @@ class Machine {
   void FenceOfThread();
   void ExpectVisible(int64_t address, int64_t bytes) const;
 
-  // Copies of each thread that it has not waited for.
-  std::vector<std::vector<std::function<void()>>> thread_copies;
+  // Copies of the running thread that it has not waited for, in groups; the last one is open.
+  using CopyGroups = std::vector<std::vector<std::function<void()>>>;
+  CopyGroups& OwnCopies() { return copies_[static_cast<size_t>(running_)]; }
 
   // Products of a warpgroup, in the order of their batches.
   struct Product {
@@ -91,6 +95,10 @@ class Machine {
     std::vector<int64_t> rounds;  // of each thread
     int64_t arrivals = 0;
   };
+  struct Joint {
+    std::vector<void*> brought;
+    int64_t arrivals = 0;
+  };
   struct Named {
     int64_t arrivals = 0;
   };
@@ -107,7 +115,9 @@ class Machine {
   std::vector<Warpgroup> warpgroups_;
   std::vector<std::function<void()>> later_;
   std::map<std::pair<int, int>, Meeting> meetings_;
+  std::map<std::pair<int, int>, Joint> joints_;
   std::map<int, Named> named_;
+  std::vector<CopyGroups> copies_;
   static constexpr int16_t kAnnounced = -1;
   bool announced_ = false;
   std::vector<int16_t> copied_by_;  // of every 16 bytes of the window: thread + 1, or 0

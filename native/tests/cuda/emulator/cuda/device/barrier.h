@@ -47,10 +47,4 @@ static_assert(sizeof(Barrier) == 8);
 inline void FenceBarriers() {}
 inline void FenceForAsync() { Machine().FenceOfThread(); }
 
-template <class T>
-void StoreForAsync(const T& value, T& target) {
-  target = value;
-  Machine().WrittenBy(ThreadIndex(), &target, sizeof value);
-}
-
 }  // namespace moba::cuda

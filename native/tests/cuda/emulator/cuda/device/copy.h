@@ -3,6 +3,7 @@
 
 #include "core/problem.h"
 #include "cuda/device/barrier.h"
+#include "cuda/device/thread_copy.h"
 #include "cuda/tensor_extent.h"
 
 namespace moba::cuda {
@@ -58,34 +59,15 @@ inline void CopyBytes(const void* source, Barrier& barrier, void* target, uint32
   });
 }
 
-inline void Copy16(const void* source, void* target) {
-  if (Machine().AddressOf(target) % 16 != 0 || reinterpret_cast<uintptr_t>(source) % 16 != 0) {
-    emulator::Fail("a copy of 16 bytes that is not aligned");
-  }
-  const auto copy = [=, thread = ThreadIndex()] {
-    std::memcpy(target, source, 16);
-    Machine().WrittenBy(thread, target, 16);
-  };
-  if (emulated_order == ThreadOrder::kAscending) {
-    copy();
-  } else {
-    Machine().thread_copies[static_cast<size_t>(ThreadIndex())].push_back(copy);
-  }
-}
-inline void CopiesDone() {
-  auto& copies = Machine().thread_copies[static_cast<size_t>(ThreadIndex())];
-  for (const auto& copy : copies) copy();
-  copies.clear();
-}
-
 inline void Barrier::ArriveWhenCopied() {
-  auto& copies = Machine().thread_copies[static_cast<size_t>(ThreadIndex())];
-  Machine().Later([this, thread = ThreadIndex(), own = std::move(copies)] {
-    for (const auto& copy : own) copy();
+  auto& groups = Machine().OwnCopies();
+  Machine().Later([this, thread = ThreadIndex(), own = std::exchange(groups, {{}})] {
+    for (const auto& group : own) {
+      for (const auto& copy : group) copy();
+    }
     Machine().Announce(thread);
     Arrive();
   });
-  copies.clear();
 }
 
 }  // namespace moba::cuda

@@ -2,17 +2,11 @@
 // strides and swizzle, as hardware does, and truncates sums as it may.
 #pragma once
 
-#include "cuda/device/thread.h"
-#include "cuda/element.h"
+#include "cuda/device/pack.h"
+#include "cuda/device/panel.h"
+#include "truncated.h"
 
 namespace moba::cuda {
-
-inline constexpr int kPanelChannels = 64;
-inline constexpr int kPanelRowBytes = 128;
-
-inline int SwizzledOffset(int row, int piece) {
-  return row * kPanelRowBytes + ((piece ^ (row & 7)) << 4);
-}
 
 inline uint64_t SumOverChannels(const void* panel, int step) {
   const uint64_t address = static_cast<uint64_t>(Machine().AddressOf(panel) + step * 32);
@@ -55,12 +49,6 @@ struct Operand {
     }
   }
 };
-
-inline float Truncated(double value) {
-  const float nearest = static_cast<float>(value);
-  const bool beyond = std::fabs(static_cast<double>(nearest)) > std::fabs(value);
-  return beyond ? std::nextafter(nearest, 0.0f) : nearest;
-}
 
 // d (+)= A B^T of 64 x 16 and N x 16 elements, the result with the 128 threads.
 inline void Multiply(const float* a, const float* b, int n, bool accumulate,
@@ -173,19 +161,6 @@ void MmaWait() {
     }
     batches.erase(batches.begin());
   }
-}
-
-inline uint32_t PackPair(float first, float second, BF16) {
-  return core::BF16FromFloat(first) | static_cast<uint32_t>(core::BF16FromFloat(second)) << 16;
-}
-inline uint32_t PackPair(float first, float second, F16) {
-  return core::F16FromFloat(first) | static_cast<uint32_t>(core::F16FromFloat(second)) << 16;
-}
-
-template <class Element, int kRegisters>
-void PackA(const float (&d)[kRegisters], int step, uint32_t (&a)[4]) {
-  for (int i = 0; i < 4; ++i)
-    a[i] = PackPair(d[8 * step + 2 * i], d[8 * step + 2 * i + 1], Element());
 }
 
 }  // namespace moba::cuda

@@ -64,6 +64,12 @@ inline void SyncWarp() { MeetWarp(0); }
 
 inline void KeepOrder() {}
 
+template <class T>
+void StoreForAsync(const T& value, T& target) {
+  target = value;
+  Machine().WrittenBy(ThreadIndex(), &target, sizeof value);
+}
+
 inline int PopCount(uint32_t bits) { return std::popcount(bits); }
 inline int32_t FetchAdd(int32_t* address, int32_t value) {
   const int32_t before = *address;

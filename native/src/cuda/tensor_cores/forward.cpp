@@ -1,6 +1,6 @@
-#include "cuda/hopper/forward.h"
+#include "cuda/tensor_cores/forward.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 namespace {
 
 // Fewer do not fill a tile; plain kernels read the keys once for each.
@@ -38,8 +38,8 @@ RunSize LargestRun(const core::PlanShape& shape, int64_t longest_sum) {
 
 }  // namespace
 
-const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, bool hopper) {
-  if (!hopper) return "the device's compute capability is not 9.0";
+const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, TensorCores tensor_cores) {
+  if (tensor_cores == TensorCores::kNone) return "the device has no tensor cores for others";
   if (shape.dtype == core::DType::kF32) return "the elements are fp32";
   if (!HasInstance(shape.dtype, shape.head_dim, shape.head_dim_v)) {
     return "there are no others for these head dimensions";
@@ -48,9 +48,10 @@ const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, bool ho
   return nullptr;
 }
 
-ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t longest_sum, int64_t budget,
-                             core::Carver& carver) {
-  made_ = WhyNotFor(shape, longest_sum, true) == nullptr;
+ForwardMemory::ForwardMemory(TensorCores tensor_cores, const core::PlanShape& shape,
+                             int64_t longest_sum, int64_t budget, core::Carver& carver)
+    : tensor_cores_(tensor_cores) {
+  made_ = WhyNotFor(shape, longest_sum, tensor_cores) == nullptr;
   if (!made_) return;
   const RunSize largest = LargestRun(shape, longest_sum);
   slots_ = largest.slots;
@@ -70,7 +71,8 @@ ForwardMemory::ForwardMemory(const core::PlanShape& shape, int64_t longest_sum, 
 bool ForwardMemory::Takes(const AttendArguments& arguments, const TensorExtent& keys,
                           const SequenceTotals& totals) const {
   const int64_t group_size = arguments.num_heads / arguments.num_kv_heads;
-  return made_ && totals.rows * group_size >= kLeastQueries && CanAttend(arguments, keys);
+  return made_ && totals.rows * group_size >= kLeastQueries &&
+         CanAttend(tensor_cores_, arguments, keys);
 }
 
 Status ForwardMemory::Attend(const Queue& queue, const AttendArguments& arguments,
@@ -120,4 +122,4 @@ Status ForwardMemory::AttendPass(const Queue& queue, const AttendArguments& argu
   return status;
 }
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

@@ -3,15 +3,20 @@
 // the other blocks that it selected are merged in; a full one sees all keys up to its own.
 #pragma once
 
-#include "cuda/hopper/attend-kernel.h"
-#include "cuda/hopper/partial.h"
 #include "cuda/pass.h"
 #include "cuda/selection_row.h"
+#include "cuda/tensor_cores/attend.h"
+#include "cuda/tensor_cores/partial.h"
+#include "cuda/tensor_cores/softmax.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
-template <class Element, int kHeadDim>
+template <class ElementType, int kHeadDimension>
 struct Contiguous {
+  using Element = ElementType;
+  static constexpr int kHeadDim = kHeadDimension;
+  static constexpr bool kOneTile = true;
+
   core::InputRows q;
   core::OutputRows o;
   core::OutputRows lse;      // optional
@@ -27,7 +32,24 @@ struct Contiguous {
   int64_t* again;
   int32_t* num_again;
 
-  static constexpr bool kOneTile = true;  // an item is one tile of queries
+  static Contiguous Of(const TileAttendArguments& arguments) {
+    const AttendArguments& rows = arguments.rows;
+    const int64_t group_size = rows.num_heads / rows.num_kv_heads;
+    return {
+        .q = rows.q,
+        .o = rows.o,
+        .lse = rows.lse,
+        .selected = rows.selected,
+        .width = rows.width,
+        .slots = arguments.slots,
+        .causal = rows.causal,
+        .tiles = {rows.sequences, arguments.pass, static_cast<int32_t>(kTileQueries / group_size)},
+        .group_size = group_size,
+        .num_rows = rows.num_rows,
+        .partials = arguments.partials,
+        .again = arguments.again,
+        .num_again = arguments.num_again};
+  }
 
   struct Item {
     KeyRange range;
@@ -91,9 +113,9 @@ struct Contiguous {
     return {{first.low, second.low}, {first.high, second.high}};
   }
 
-  template <int kRow>
+  template <int kRow, int kOutputs>
   MOBA_THREAD void Finish(const Item& item, int /*tile*/, int place, const RowSum& sum,
-                          float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
+                          float (&values)[kOutputs]) const {
     const Row row = RowAt(item, place);
     // A bad selection is computed again too, and becomes NaN once more.
     int any = MergeAndStore<kRow>(item, row, sum.shift, SumOfRow(sum.sum), values) ? 0 : 1;
@@ -153,9 +175,9 @@ struct Contiguous {
   }
 
   // Returns whether all is well: there is no NaN.
-  template <int kRow>
+  template <int kRow, int kOutputs>
   MOBA_THREAD bool MergeAndStore(const Item& item, const Row& row, float shift, float sum,
-                                 float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
+                                 float (&values)[kOutputs]) const {
     if (row.head < 0) return true;
     if (!row.valid) return Store<kRow>(item, row, NAN, NAN, values);
 
@@ -205,9 +227,9 @@ struct Contiguous {
   }
 
   // Output times factor; factor 0 stands for no visible key, NaN for a bad selection.
-  template <int kRow>
+  template <int kRow, int kOutputs>
   MOBA_THREAD bool Store(const Item& item, const Row& row, float factor, float log_sum,
-                         const float (&values)[AttendTile<kHeadDim>::kOutputs]) const {
+                         const float (&values)[kOutputs]) const {
     const int64_t token = item.tile.sequence.q_begin + row.query;
     const int64_t head = HeadOf(item, row);
     auto* const target = reinterpret_cast<uint32_t*>(o.Row(item.range.batch, token, head));
@@ -227,4 +249,4 @@ struct Contiguous {
   }
 };
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

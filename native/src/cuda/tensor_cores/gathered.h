@@ -7,13 +7,18 @@
 #pragma once
 
 #include "cuda/block_lists.h"
-#include "cuda/hopper/attend-kernel.h"
-#include "cuda/hopper/partial.h"
+#include "cuda/tensor_cores/attend.h"
+#include "cuda/tensor_cores/partial.h"
+#include "cuda/tensor_cores/softmax.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
-template <class Element, int kHeadDim>
+template <class ElementType, int kHeadDimension>
 struct Gathered {
+  using Element = ElementType;
+  static constexpr int kHeadDim = kHeadDimension;
+  static constexpr bool kOneTile = false;
+
   core::InputRows q;
   SequenceTable sequences;
   Pass pass;
@@ -22,7 +27,16 @@ struct Gathered {
   int64_t slots;
   PartialMemory partials;
 
-  static constexpr bool kOneTile = false;
+  static Gathered Of(const TileAttendArguments& arguments) {
+    const AttendArguments& rows = arguments.rows;
+    return {.q = rows.q,
+            .sequences = rows.sequences,
+            .pass = arguments.pass,
+            .group_size = rows.num_heads / rows.num_kv_heads,
+            .lists = arguments.lists,
+            .slots = arguments.slots,
+            .partials = arguments.partials};
+  }
 
   struct Item {
     KeyRange range;
@@ -72,9 +86,9 @@ struct Gathered {
     return {{item.range.first, item.range.first}, {item.range.end, item.range.end}};
   }
 
-  template <int kRow>
+  template <int kRow, int kOutputs>
   MOBA_THREAD void Finish(const Item& item, int tile, int row, const RowSum& sum,
-                          const float (&o)[AttendTile<kHeadDim>::kOutputs]) const {
+                          const float (&o)[kOutputs]) const {
     const float total = SumOfRow(sum.sum);
     const int place = tile * kTileQueries + row;
     if (place >= item.num_entries) return;
@@ -88,4 +102,4 @@ struct Gathered {
   }
 };
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

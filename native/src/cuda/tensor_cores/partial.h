@@ -5,16 +5,15 @@
 // each has 16 bits. Plain fp16 or bf16 would break the bounds of section 6 where blocks cancel each
 // other: 3.6 and more times the yardstick; this stays below 1.3 (fp16 inputs: 3.8).
 //
-// The four threads that share a row in an accumulator (mma.h) hold channels 8 i + 2 t, + 1. Memory
+// The four threads that share a row in an accumulator (pack.h) hold channels 8 i + 2 t, + 1. Memory
 // has them in the order in which threads hold them, so that each moves 16 bytes at once, and the
 // four 64.
 #pragma once
 
-#include "cuda/device/barrier.h"
-#include "cuda/hopper/finite.h"
-#include "cuda/hopper/partial_memory.h"
+#include "cuda/tensor_cores/finite.h"
+#include "cuda/tensor_cores/partial_memory.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
 MOBA_THREAD uint32_t BitsOf(float value) {
 #ifdef __CUDACC__
@@ -151,4 +150,4 @@ struct Partial<BF16, kHeadDim> {
   }
 };
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

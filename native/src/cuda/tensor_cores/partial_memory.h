@@ -4,7 +4,7 @@
 #include "core/carver.h"
 #include "core/dtype.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
 // What a thread moves at once.
 struct alignas(16) Words {
@@ -25,4 +25,4 @@ constexpr int64_t PartialExponentBytes(core::DType dtype, int64_t head_dim) {
   return dtype == core::DType::kF16 ? 0 : 16 * core::CeilDiv(head_dim, 128);
 }
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

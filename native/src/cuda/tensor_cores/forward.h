@@ -3,23 +3,23 @@
 #pragma once
 
 #include "core/plan_shape.h"
-#include "cuda/hopper/attend.h"
 #include "cuda/passes.h"
+#include "cuda/tensor_cores/attend.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
 // What partial results and lists may take, where one kv head needs no more: at one million queries
 // of 16 heads, K = 8 and D = 128 there is a pass for each head.
 inline constexpr int64_t kPassBudget = int64_t{5} << 29;
 
 // Why runs of a plan cannot go this way; null if they can.
-const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, bool hopper);
+const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, TensorCores tensor_cores);
 
 class ForwardMemory {
  public:
-  // For any run of a plan.
-  ForwardMemory(const core::PlanShape& shape, int64_t longest_sum, int64_t budget,
-                core::Carver& carver);
+  // For any run of a plan on such a device.
+  ForwardMemory(TensorCores tensor_cores, const core::PlanShape& shape, int64_t longest_sum,
+                int64_t budget, core::Carver& carver);
 
   // Whether a run can go this way.
   bool Takes(const AttendArguments& arguments, const TensorExtent& keys,
@@ -33,6 +33,7 @@ class ForwardMemory {
   Status AttendPass(const Queue& queue, const AttendArguments& arguments, const TensorExtent& keys,
                     const Pass& pass, const BlockLists& lists) const;
 
+  TensorCores tensor_cores_;
   bool made_;      // for such a plan
   int64_t slots_;  // most parts that a valid row selects, whatever the width of the selection
   PassCapacity capacity_;
@@ -43,4 +44,4 @@ class ForwardMemory {
   int32_t* num_again_;
 };
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda
