@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "cuda/ampere/tile.h"
 #include "cuda/cudnn/graph.h"
 #include "cuda/runtime_error.h"
 
@@ -68,7 +69,10 @@ int64_t Workers() { return 132 * kWorkersPerMultiprocessor; }  // Hopper has 132
 TensorCores TensorCoresOfDevice() {
   const bool hopper = Attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
                       Attribute(cudaDevAttrComputeCapabilityMinor) == 0;
-  return hopper ? TensorCores::kHopper : TensorCores::kNone;
+  if (hopper) return TensorCores::kHopper;
+  const bool has_memory =
+      Attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) >= ampere::kMostSharedBytes;
+  return has_memory ? TensorCores::kAmpere : TensorCores::kNone;
 }
 
 int64_t Multiprocessors() { return Attribute(cudaDevAttrMultiProcessorCount); }

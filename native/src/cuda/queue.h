@@ -11,7 +11,8 @@ inline constexpr int64_t kWorkersPerMultiprocessor = 8;
 // Which tensor cores kernels may be made for.
 enum class TensorCores {
   kNone,
-  kHopper,  // of compute capability 9.0
+  kAmpere,  // of compute capability 8.0, and of all devices after it
+  kHopper,  // of compute capability 9.0, and of no other
 };
 
 // Where and in how many blocks at once a kernel runs.

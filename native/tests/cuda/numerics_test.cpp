@@ -171,6 +171,8 @@ TEST_P(CudaContainment, RowWithoutAFiniteScoreIsNaN) {
 INSTANTIATE_TEST_SUITE_P(, CudaContainment,
                          testing::Values(ContainmentCase{MOBA_F32}, ContainmentCase{MOBA_F16},
                                          ContainmentCase{MOBA_BF16},
+                                         ContainmentCase{MOBA_F16, TensorCores::kAmpere},
+                                         ContainmentCase{MOBA_BF16, TensorCores::kAmpere},
                                          ContainmentCase{MOBA_F16, TensorCores::kHopper},
                                          ContainmentCase{MOBA_BF16, TensorCores::kHopper}));
 

@@ -50,7 +50,8 @@ TEST(CudaWorkspace, IsLinearInTokens) {
   shape.dtype = moba::core::DType::kBF16;
   shape.head_dim = shape.head_dim_v = 128;
   shape.block_size = 64;
-  for (TensorCores tensor_cores : {TensorCores::kNone, TensorCores::kHopper}) {
+  for (TensorCores tensor_cores :
+       {TensorCores::kNone, TensorCores::kAmpere, TensorCores::kHopper}) {
     for (int64_t top_k : {int64_t{0}, int64_t{8}, int64_t{1} << 41}) {
       shape.options.top_k = top_k;
       shape.max_tokens_q = shape.max_tokens_k = int64_t{1} << 20;

@@ -1,5 +1,6 @@
 #include "cuda/tensor_cores/attend.h"
 
+#include "cuda/ampere/attend.h"
 #include "cuda/element.h"
 #include "cuda/hopper/attend.h"
 #include "cuda/tensor_cores/item.h"
@@ -58,14 +59,16 @@ bool HasInstance(core::DType dtype, int64_t head_dim, int64_t head_dim_v) {
   return head_dim == head_dim_v && WithInstance(dtype, head_dim, [](auto, auto) {});
 }
 
-bool CanAttend(TensorCores /*tensor_cores*/, const AttendArguments& arguments,
+bool CanAttend(TensorCores tensor_cores, const AttendArguments& arguments,
                const TensorExtent& keys) {
   constexpr int64_t kVector = 16;
   constexpr int64_t kPair = 4;
   return HasInstance(arguments.dtype, arguments.head_dim, arguments.head_dim_v) &&
          arguments.num_heads / arguments.num_kv_heads <= kTileQueries &&
          Aligned(arguments.q, kVector) && Aligned(arguments.o, kPair) &&
-         hopper::Reaches(arguments, keys);
+         (tensor_cores == TensorCores::kHopper
+              ? hopper::Reaches(arguments, keys)
+              : Aligned(arguments.k, kVector) && Aligned(arguments.v, kVector));
 }
 
 namespace {
@@ -74,8 +77,10 @@ template <template <class, int> class Work>
 Status Launch(const Queue& queue, const TileAttendArguments& arguments) {
   Status status = Status::Ok();
   WithInstance(arguments.rows.dtype, arguments.rows.head_dim, [&](auto element, auto head_dim) {
-    status = hopper::LaunchTiles<Work<typename decltype(element)::type, decltype(head_dim)::value>>(
-        queue, arguments);
+    using Tiles = Work<typename decltype(element)::type, decltype(head_dim)::value>;
+    status = queue.tensor_cores == TensorCores::kHopper
+                 ? hopper::LaunchTiles<Tiles>(queue, arguments)
+                 : ampere::LaunchTiles<Tiles>(queue, arguments);
   });
   return status;
 }

@@ -15,8 +15,8 @@ namespace {
 
 TensorCores FromEnvironment() {
   const char* const name = std::getenv("MOBA_EMULATED_TENSOR_CORES");
-  if (name != nullptr && std::strcmp(name, "hopper") == 0) return TensorCores::kHopper;
-  return TensorCores::kNone;
+  if (name == nullptr) return TensorCores::kNone;
+  return std::strcmp(name, "hopper") == 0 ? TensorCores::kHopper : TensorCores::kAmpere;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace moba::cuda {
 
-// At first what the environment says, where MOBA_EMULATED_TENSOR_CORES is `hopper`.
+// At first what the environment says, where MOBA_EMULATED_TENSOR_CORES may be `hopper` or `ampere`.
 extern TensorCores emulated_tensor_cores;
 
 // Whether there is a cuDNN. At first, whether the environment has MOBA_EMULATED_CUDNN.

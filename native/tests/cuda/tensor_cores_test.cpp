@@ -1,4 +1,4 @@
-// The forward on the tensor cores of Hopper, emulated, against the oracle.
+// Attention on emulated tensor cores against the oracle.
 #include <gtest/gtest.h>
 
 #include "cuda/batch_cases.h"
@@ -9,11 +9,18 @@
 namespace moba_test {
 namespace {
 
-// Runs may take kernels for Hopper while this lives.
-class OnHopper {
+using moba::cuda::TensorCores;
+
+// The device has these while this lives.
+class WithTensorCores {
  public:
-  OnHopper() { moba::cuda::emulated_tensor_cores = moba::cuda::TensorCores::kHopper; }
-  ~OnHopper() { moba::cuda::emulated_tensor_cores = moba::cuda::TensorCores::kNone; }
+  explicit WithTensorCores(TensorCores cores) { moba::cuda::emulated_tensor_cores = cores; }
+  ~WithTensorCores() { moba::cuda::emulated_tensor_cores = TensorCores::kNone; }
+};
+
+struct TensorCoresCase {
+  TensorCores cores;
+  GridCase grid;
 };
 
 Problem MakeProblem(int32_t dtype, int64_t head_dim, std::vector<Lengths> sequences,
@@ -81,10 +88,19 @@ std::vector<GridCase> Cases() {
   return cases;
 }
 
-void ExpectRight(const GridCase& grid_case, int64_t longest_sum) {
-  const OnHopper on_hopper;
-  Problem problem = grid_case.problem;
-  RunOptions run = grid_case.run;
+std::vector<TensorCoresCase> On(TensorCores cores, const std::vector<GridCase>& grid_cases) {
+  std::vector<TensorCoresCase> cases;
+  for (const GridCase& grid : Thinned(grid_cases)) cases.push_back({cores, grid});
+  return cases;
+}
+std::string NameOf(const testing::TestParamInfo<TensorCoresCase>& info) {
+  return info.param.grid.name;
+}
+
+void ExpectRight(const TensorCoresCase& test_case, int64_t longest_sum) {
+  const WithTensorCores with(test_case.cores);
+  Problem problem = test_case.grid.problem;
+  RunOptions run = test_case.grid.run;
   // Poison that is finite: a NaN of it would be computed again by the portable kernel, rightly.
   run.workspace_fill = 0x3c;
   Randomize(&problem, 1);
@@ -100,9 +116,14 @@ void ExpectRight(const GridCase& grid_case, int64_t longest_sum) {
   ExpectRightAttention(problem, &attended.selection, selected);
 }
 
-class HopperForward : public testing::TestWithParam<GridCase> {};
+class TensorCoresForward : public testing::TestWithParam<TensorCoresCase> {};
 
-TEST_P(HopperForward, MatchesOracle) { ExpectRight(GetParam(), moba::cuda::kLongestSum); }
+TEST_P(TensorCoresForward, MatchesOracle) { ExpectRight(GetParam(), moba::cuda::kLongestSum); }
+
+INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresForward,
+                         testing::ValuesIn(On(TensorCores::kAmpere, Cases())), NameOf);
+INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresForward,
+                         testing::ValuesIn(On(TensorCores::kHopper, Cases())), NameOf);
 
 // Of blocks and dense sequences that are longer than tensor cores may sum.
 constexpr int64_t kLongestPart = 45;
@@ -126,30 +147,34 @@ std::vector<GridCase> CasesInParts() {
   return cases;
 }
 
-class HopperParts : public testing::TestWithParam<GridCase> {};
+class TensorCoresParts : public testing::TestWithParam<TensorCoresCase> {};
 
-TEST_P(HopperParts, MatchOracle) { ExpectRight(GetParam(), kLongestPart); }
+TEST_P(TensorCoresParts, MatchOracle) { ExpectRight(GetParam(), kLongestPart); }
 
-INSTANTIATE_TEST_SUITE_P(, HopperParts, testing::ValuesIn(Thinned(CasesInParts())),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresParts,
+                         testing::ValuesIn(On(TensorCores::kAmpere, CasesInParts())), NameOf);
+INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresParts,
+                         testing::ValuesIn(On(TensorCores::kHopper, CasesInParts())), NameOf);
+
+class TensorCoresRuns : public testing::TestWithParam<TensorCores> {};
 
 // Kernels round differently, and where sums are cut shows in their last bits.
-TEST(HopperLongSums, StayOnTensorCores) {
+TEST_P(TensorCoresRuns, OfLongSumsStayOnTensorCores) {
   Problem problem = MakeProblem(MOBA_F16, 64, {{200, 200}}, FullAttention());
   Randomize(&problem, 3);
   const auto lse_bits = [&](int64_t longest_sum) {
     return Emulate(problem, Operation::kAttend, {}, nullptr, longest_sum).lse_bits;
   };
   const auto portable = lse_bits(45);
-  const OnHopper on_hopper;
+  const WithTensorCores with(GetParam());
   EXPECT_NE(lse_bits(45), portable);
   EXPECT_NE(lse_bits(45), lse_bits(200));
   EXPECT_EQ(lse_bits(100), lse_bits(199));
 }
 
 // Most of the selection is padding: more slots than there are blocks.
-TEST(HopperSelections, MayBeWiderThanThereAreBlocks) {
-  const OnHopper on_hopper;
+TEST_P(TensorCoresRuns, OfSelectionsThatAreWiderThanThereAreBlocks) {
+  const WithTensorCores with(GetParam());
   Problem problem = MakeProblem(MOBA_BF16, 64, {{200, 200}}, BlockSparse(64, 3));
   problem.heads = 1;
   Randomize(&problem, 2);
@@ -161,8 +186,8 @@ TEST(HopperSelections, MayBeWiderThanThereAreBlocks) {
   ExpectRightAttention(problem, &wide, Emulate(problem, Operation::kAttendSelected, {}, &wide));
 }
 
-INSTANTIATE_TEST_SUITE_P(, HopperForward, testing::ValuesIn(Thinned(Cases())),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresRuns, testing::Values(TensorCores::kAmpere));
+INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresRuns, testing::Values(TensorCores::kHopper));
 
 }  // namespace
 }  // namespace moba_test
