@@ -110,6 +110,8 @@ class Machine {
   int ThreadAt(int place) const;
   bool DoSomeWork(bool stuck);
   static void Enter();
+  static void SwitchTo(Fiber& fiber);
+  static void SwitchFrom(Fiber& fiber);  // to the scheduler
 
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Warpgroup> warpgroups_;
