@@ -2,7 +2,7 @@
 
 usage: machine_code_test.py LIBRARY BUDGET CUOBJDUMP [--write]
 
-BUDGET is a table: kernel, architecture, most registers, least HGMMA instructions. No kernel may use local memory (a
+BUDGET is a table: kernel, architecture, most registers, least products (HMMA of a warp, HGMMA of a warpgroup). No kernel may use local memory (a
 stack is where registers spill to). --write makes the table of what is there, registers as they are allotted: eight by eight.
 """
 
@@ -23,7 +23,7 @@ def short(name):
 
 
 def kernels(library, cuobjdump):
-    """{(kernel, architecture): [registers, stack, local, HGMMA]}"""
+    """{(kernel, architecture): [registers, stack, local, products]}"""
     found = {}
     names = {}
     architecture = None
@@ -37,11 +37,12 @@ def kernels(library, cuobjdump):
             found[mangled, architecture] = [int(value) for value in match.groups()] + [0]
     demangled = output("c++filt", *names).splitlines()
     names = {mangled: short(name) for mangled, name in zip(names, demangled)}
-    for line in output(cuobjdump, "-sass", "-arch", "sm_90a", library).splitlines():
-        if match := re.match(r"\s*Function : (\w+)", line):
-            counted = found[match[1], "sm_90a"]
-        elif "HGMMA" in line:
-            counted[3] += 1
+    for architecture in {architecture for _, architecture in found}:
+        for line in output(cuobjdump, "-sass", "-arch", architecture, library).splitlines():
+            if match := re.match(r"\s*Function : (\w+)", line):
+                counted = found[match[1], architecture]
+            elif re.search(r"\bHG?MMA\b", line):
+                counted[3] += 1
     return {(names[mangled], architecture): values for (mangled, architecture), values in found.items()}
 
 
@@ -49,7 +50,7 @@ def main(library, budget, cuobjdump, *options):
     found = kernels(library, cuobjdump)
     if "--write" in options:
         with open(budget, "w") as file:
-            print("kernel", "architecture", "registers", "HGMMA", sep="\t", file=file)
+            print("kernel", "architecture", "registers", "products", sep="\t", file=file)
             for (kernel, architecture), (registers, _, _, products) in sorted(found.items()):
                 print(kernel, architecture, -registers // 8 * -8, products, sep="\t", file=file)
         return 0
@@ -68,7 +69,7 @@ def main(library, budget, cuobjdump, *options):
         if stack or local:
             wrong.append(f"{key} has {stack} bytes of stack and {local} of local memory")
         if products < least:
-            wrong.append(f"{key} has {products} HGMMA instructions, expected {least}")
+            wrong.append(f"{key} has {products} products, expected {least}")
     print(f"{len(found)} kernels, most registers {max(values[0] for values in found.values())}")
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0

@@ -104,7 +104,9 @@ void ExpectRight(const TensorCoresCase& test_case, int64_t longest_sum) {
   // Poison that is finite: a NaN of it would be computed again by the portable kernel, rightly.
   run.workspace_fill = 0x3c;
   Randomize(&problem, 1);
+  const int64_t products = moba::cuda::emulated_products;
   const Outcome attended = Emulate(problem, Operation::kAttend, run, nullptr, longest_sum);
+  EXPECT_GT(moba::cuda::emulated_products, products);
   if (problem.Full()) {
     ExpectRightAttention(problem, nullptr, attended);
     return;

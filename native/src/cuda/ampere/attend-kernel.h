@@ -119,7 +119,7 @@ struct AttendKernel {
         const int row = (step * kThreads + ThreadIndex()) / kRowPieces;
         const int piece = (step * kThreads + ThreadIndex()) % kRowPieces;
         const int32_t key = std::min(ring.key + row, range.end - 1);
-        Copy16OrZero(source + rows.token_stride * rows.element_size * key + piece * 16,
+        Copy16OrZero(source + key * rows.token_stride * int64_t{sizeof(Element)} + piece * 16,
                      target + piece / 8 * Tile::kKeyPanelBytes + SwizzledOffset(row, piece % 8),
                      ring.key + row < range.end);
       }

@@ -1,6 +1,7 @@
 // What kind of device is emulated.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "cuda/queue.h"
@@ -9,6 +10,8 @@ namespace moba::cuda {
 
 // At first what the environment says, where MOBA_EMULATED_TENSOR_CORES may be `hopper` or `ampere`.
 extern TensorCores emulated_tensor_cores;
+// Products that they have done so far.
+inline std::atomic<int64_t> emulated_products = 0;
 
 // Whether there is a cuDNN. At first, whether the environment has MOBA_EMULATED_CUDNN.
 extern bool emulated_cudnn;

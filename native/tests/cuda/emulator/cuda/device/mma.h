@@ -4,6 +4,7 @@
 
 #include "cuda/device/pack.h"
 #include "cuda/device/panel.h"
+#include "device.h"
 #include "truncated.h"
 
 namespace moba::cuda {
@@ -53,6 +54,7 @@ struct Operand {
 // d (+)= A B^T of 64 x 16 and N x 16 elements, the result with the 128 threads.
 inline void Multiply(const float* a, const float* b, int n, bool accumulate,
                      const std::array<void*, 128>& results) {
+  ++emulated_products;
   for (int row = 0; row < 64; ++row) {
     for (int column = 0; column < n; ++column) {
       double sum = 0;

@@ -7,6 +7,7 @@
 
 #include "cuda/device/thread.h"
 #include "cuda/element.h"
+#include "device.h"
 #include "truncated.h"
 
 namespace moba::cuda {
@@ -55,6 +56,7 @@ struct ProductLane {
 template <class Element>
 void MultiplyWarp(const std::array<ProductLane*, 32>& lanes,
                   const std::array<std::array<uint32_t, 4>, 32>& matrices, size_t b, size_t d) {
+  ++emulated_products;
   float left[16][16];
   float right[16][8];
   for (int lane = 0; lane < 32; ++lane) {
