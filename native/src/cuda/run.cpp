@@ -9,10 +9,10 @@
 #include "cuda/attend.h"
 #include "cuda/centroids.h"
 #include "cuda/full_attention.h"
-#include "cuda/hopper/route.h"
 #include "cuda/route.h"
 #include "cuda/sequence_table.h"
 #include "cuda/tensor_cores/forward.h"
+#include "cuda/tensor_cores/route.h"
 
 namespace moba::cuda {
 namespace {
@@ -20,14 +20,10 @@ namespace {
 using core::CeilDiv;
 using core::Operation;
 
-bool RoutesOnHopper(TensorCores tensor_cores, core::DType dtype, int64_t head_dim, int64_t top_k) {
-  return tensor_cores == TensorCores::kHopper && hopper::CanRoute(dtype, head_dim, top_k);
-}
-
 int64_t CentroidBytes(const core::PlanShape& shape, int64_t most_centroids,
                       TensorCores tensor_cores) {
-  if (RoutesOnHopper(tensor_cores, shape.dtype, shape.head_dim, shape.options.top_k)) {
-    return hopper::CentroidPanels::In(nullptr, shape.head_dim, most_centroids, shape.max_sequences)
+  if (CanRoute(tensor_cores, shape.dtype, shape.head_dim, shape.options)) {
+    return CentroidPanels::In(nullptr, shape.head_dim, most_centroids, shape.max_sequences)
         .Bytes(shape.num_kv_heads);
   }
   return shape.num_kv_heads * most_centroids * shape.head_dim * core::SizeOf(shape.dtype);
@@ -91,19 +87,19 @@ Status EnqueueRouting(const core::Problem& problem, const SequenceTable& sequenc
                           .num_kv_heads = problem.num_kv_heads,
                           .head_dim = problem.head_dim,
                           .sequences = sequences};
-  if (RoutesOnHopper(queue.tensor_cores, problem.dtype, problem.head_dim, problem.options.top_k)) {
-    const auto panels = hopper::CentroidPanels::In(workspace.centroids, problem.head_dim,
-                                                   totals.centroids, sequences.size);
-    const Status status = hopper::LaunchCentroids(queue, {.dtype = problem.dtype,
-                                                          .k = problem.k,
-                                                          .head_dim = problem.head_dim,
-                                                          .num_kv_heads = problem.num_kv_heads,
-                                                          .sequences = sequences,
-                                                          .num_centroids = totals.centroids,
-                                                          .panels = panels});
+  if (CanRoute(queue.tensor_cores, problem.dtype, problem.head_dim, problem.options)) {
+    const auto panels =
+        CentroidPanels::In(workspace.centroids, problem.head_dim, totals.centroids, sequences.size);
+    const Status status = LaunchTileCentroids(queue, {.dtype = problem.dtype,
+                                                      .k = problem.k,
+                                                      .head_dim = problem.head_dim,
+                                                      .num_kv_heads = problem.num_kv_heads,
+                                                      .sequences = sequences,
+                                                      .num_centroids = totals.centroids,
+                                                      .panels = panels});
     if (!status.ok()) return status;
     const Pass all = {0, totals.rows, 0, problem.num_kv_heads};
-    return hopper::LaunchRoute(queue, {rows, all, panels});
+    return LaunchRouteTiles(queue, {rows, all, panels});
   }
   const Status status = LaunchCentroids(queue, {.dtype = problem.dtype,
                                                 .k = problem.k,
@@ -128,8 +124,7 @@ void DescribeKernels(const Plan& plan, TensorCores tensor_cores, char* text, siz
   const core::PlanShape& shape = plan.shape;
   std::string kernels;
   if (shape.block_size > 0 && shape.options.top_k > 0) {
-    const bool routes =
-        RoutesOnHopper(tensor_cores, shape.dtype, shape.head_dim, shape.options.top_k);
+    const bool routes = CanRoute(tensor_cores, shape.dtype, shape.head_dim, shape.options);
     kernels = routes ? "routing on tensor cores, " : "routing by portable kernels, ";
   }
   kernels += "attention ";

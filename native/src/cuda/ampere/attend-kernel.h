@@ -20,6 +20,7 @@
 #pragma once
 
 #include "core/problem.h"
+#include "cuda/ampere/operand.h"
 #include "cuda/ampere/tile.h"
 #include "cuda/device/pack.h"
 #include "cuda/device/warp_mma.h"
@@ -227,9 +228,7 @@ struct AttendKernel {
   MOBA_THREAD static void ReadQueries(const char* queries, int step, uint32_t (&q)[4]) {
     const int lane = ThreadIndex() % kWarpSize;
     const int first = WarpUniform(ThreadIndex() / kWarpSize) * 16;
-    LoadA(queries + step / 4 * Tile::kQueryPanelBytes +
-              SwizzledOffset(first + lane % 16, step % 4 * 2 + lane / 16),
-          q);
+    LoadA(queries + step / 4 * Tile::kQueryPanelBytes + OffsetOfRows(lane, first, step % 4), q);
   }
 
   MOBA_THREAD static void Score(const char* queries, Queries& q, const char* keys, Scores& s) {
@@ -242,8 +241,7 @@ struct AttendKernel {
       MultiplyAdd<Element, Matrices::kColumns>(
           q[step], keys,
           [&](int i) {
-            return step / 4 * Tile::kKeyPanelBytes +
-                   SwizzledOffset(16 * i + lane / 16 * 8 + lane % 8, step % 4 * 2 + lane / 8 % 2);
+            return step / 4 * Tile::kKeyPanelBytes + OffsetOfColumns(lane, 16 * i, step % 4);
           },
           s);
     }
@@ -258,8 +256,7 @@ struct AttendKernel {
       MultiplyAdd<Element, Matrices::kRows>(
           a, values,
           [&](int i) {
-            return i / 4 * Tile::kKeyPanelBytes +
-                   SwizzledOffset(16 * step + lane % 16, i % 4 * 2 + lane / 16);
+            return i / 4 * Tile::kKeyPanelBytes + OffsetOfRows(lane, 16 * step, i % 4);
           },
           o);
     }

@@ -1,21 +1,13 @@
-// Routing on Hopper's tensor cores: which blocks a query attends to (specification, section 2).
+// Routing on Hopper's tensor cores, as tensor_cores/route.h says.
 #pragma once
 
-#include "cuda/hopper/centroids.h"
-#include "cuda/pass.h"
-#include "cuda/route.h"
+#include "cuda/tensor_cores/route.h"
 
 namespace moba::cuda::hopper {
 
-struct RouteArguments : RouteRows {
-  Pass pass;
-  CentroidPanels centroids;
-};
+// Whether there is room for so many channels and places.
+bool FitsRoute(int64_t head_dim, const core::Options& options);
 
-// Otherwise the portable kernels have to do it.
-bool CanRoute(core::DType dtype, int64_t head_dim, int64_t top_k);
-
-// Writes the selections of the pass's queries and heads. CanRoute.
-Status LaunchRoute(const Queue& queue, const RouteArguments& arguments);
+Status LaunchRoute(const Queue& queue, const TileRouteArguments& arguments);
 
 }  // namespace moba::cuda::hopper

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "cuda/emulated_run.h"
-#include "cuda/hopper/route.h"
+#include "cuda/tensor_cores/route.h"
 #include "numerics.h"
 #include "parameters.h"
 
@@ -14,23 +14,35 @@ namespace moba_test {
 namespace {
 
 namespace core = moba::core;
-namespace hopper = moba::cuda::hopper;
+using moba::cuda::TensorCores;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr moba::cuda::Queue kQueue = {nullptr, kEmulatedWorkers};
+
+// The device has the tensor cores that the test is for.
+class TensorCoresRoute : public testing::TestWithParam<TensorCores> {
+ protected:
+  TensorCoresRoute() { moba::cuda::emulated_tensor_cores = GetParam(); }
+  ~TensorCoresRoute() override { moba::cuda::emulated_tensor_cores = TensorCores::kNone; }
+};
+class TensorCoresCentroids : public TensorCoresRoute {};
+
+moba::cuda::Queue OwnQueue() {
+  return {nullptr, kEmulatedWorkers, moba::cuda::emulated_tensor_cores};
+}
 
 // What comes first, before any pass: sequences and centroids, in the workspace of the call.
 struct Prepared {
   StoredSequences sequences;
-  hopper::RouteArguments arguments;
+  moba::cuda::TileRouteArguments arguments;
 
   Prepared(const Problem& problem, const RunOptions& options, Call& call)
       : sequences(problem, core::Operation::kRoute, options.batch_axis) {
     const core::Problem run = RunOf(problem, options, call);
     const auto& totals = sequences.totals;
     const auto panels = [&](void* data) {
-      return hopper::CentroidPanels::In(data, run.head_dim, totals.centroids, run.num_sequences);
+      return moba::cuda::CentroidPanels::In(data, run.head_dim, totals.centroids,
+                                            run.num_sequences);
     };
     call.workspace_memory.emplace(panels(nullptr).Bytes(run.num_kv_heads) + 1,
                                   core::kWorkspaceAlignment);
@@ -46,13 +58,13 @@ struct Prepared {
                   .sequences = sequences.Table()},
                  {0, totals.rows, 0, run.num_kv_heads},
                  panels(call.workspace_memory->data())};
-    EXPECT_TRUE(hopper::LaunchCentroids(kQueue, {.dtype = run.dtype,
-                                                 .k = run.k,
-                                                 .head_dim = run.head_dim,
-                                                 .num_kv_heads = run.num_kv_heads,
-                                                 .sequences = sequences.Table(),
-                                                 .num_centroids = totals.centroids,
-                                                 .panels = arguments.centroids})
+    EXPECT_TRUE(moba::cuda::LaunchTileCentroids(OwnQueue(), {.dtype = run.dtype,
+                                                             .k = run.k,
+                                                             .head_dim = run.head_dim,
+                                                             .num_kv_heads = run.num_kv_heads,
+                                                             .sequences = sequences.Table(),
+                                                             .num_centroids = totals.centroids,
+                                                             .panels = arguments.centroids})
                     .ok());
   }
 };
@@ -61,7 +73,7 @@ Selection Routed(const Problem& problem, const RunOptions& options = {}) {
   return InEveryOrder(problem, Operation::kRoute, options, nullptr,
                       [&](Call& call) {
                         Prepared prepared(problem, options, call);
-                        return hopper::LaunchRoute(kQueue, prepared.arguments);
+                        return moba::cuda::LaunchRouteTiles(OwnQueue(), prepared.arguments);
                       })
       .selection;
 }
@@ -88,18 +100,29 @@ Problem OfGroups(Problem problem) {
   return problem;
 }
 
-TEST(HopperRoute, SaysWhatItCanDo) {
-  for (int64_t dim : {64, 96, 128, 192, 256}) {
-    EXPECT_TRUE(hopper::CanRoute(core::DType::kF16, dim, 64));
-    EXPECT_TRUE(hopper::CanRoute(core::DType::kBF16, dim, 1));
-    EXPECT_FALSE(hopper::CanRoute(core::DType::kF32, dim, 1));
-  }
-  EXPECT_FALSE(hopper::CanRoute(core::DType::kBF16, 128, 65));
-  EXPECT_FALSE(hopper::CanRoute(core::DType::kBF16, 100, 8));
-  EXPECT_FALSE(hopper::CanRoute(core::DType::kBF16, 264, 8));
+// With 256 channels.
+int64_t MostPlacesOfGroups() {
+  return moba::cuda::emulated_tensor_cores == TensorCores::kHopper ? 64 : 20;
 }
 
-TEST(HopperRoute, OfEveryHeadDimension) {
+TEST_P(TensorCoresRoute, SaysWhatItCanDo) {
+  const auto can = [](core::DType dtype, int64_t head_dim, int64_t top_k, bool per_group = false) {
+    return moba::cuda::CanRoute(moba::cuda::emulated_tensor_cores, dtype, head_dim,
+                                {.per_group = per_group, .top_k = top_k});
+  };
+  for (int64_t dim : {64, 96, 128, 192, 256}) {
+    EXPECT_TRUE(can(core::DType::kF16, dim, 64));
+    EXPECT_TRUE(can(core::DType::kBF16, dim, 1));
+    EXPECT_TRUE(can(core::DType::kBF16, dim, MostPlacesOfGroups(), true));
+    EXPECT_FALSE(can(core::DType::kF32, dim, 1));
+  }
+  EXPECT_EQ(can(core::DType::kBF16, 256, 64, true), GetParam() == TensorCores::kHopper);
+  EXPECT_FALSE(can(core::DType::kBF16, 128, 65));
+  EXPECT_FALSE(can(core::DType::kBF16, 100, 8));
+  EXPECT_FALSE(can(core::DType::kBF16, 264, 8));
+}
+
+TEST_P(TensorCoresRoute, OfEveryHeadDimension) {
   for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
     for (int64_t dim : Some<int64_t>({64, 128, 192, 256, 96})) {
       SCOPED_TRACE(testing::Message() << DtypeName(dtype) << ", head dimension " << dim);
@@ -111,7 +134,7 @@ TEST(HopperRoute, OfEveryHeadDimension) {
   }
 }
 
-TEST(HopperRoute, OfAnyKAndAnyNumberOfBlocks) {
+TEST_P(TensorCoresRoute, OfAnyKAndAnyNumberOfBlocks) {
   for (int64_t top_k : Some<int64_t>({1, 2, 64, 33, 8})) {
     for (int64_t blocks : {1, 9, 128, 129, 300}) {
       SCOPED_TRACE(testing::Message() << "K = " << top_k << ", " << blocks << " blocks");
@@ -121,11 +144,12 @@ TEST(HopperRoute, OfAnyKAndAnyNumberOfBlocks) {
   }
 }
 
-TEST(HopperRoute, OfGroupsWithTheMostChannelsAndPlaces) {
-  ExpectRight(OfGroups(RandomProblem(MOBA_BF16, 2, 1, 256, {{16, 400}}, BlockSparse(2, 64))));
+TEST_P(TensorCoresRoute, OfGroupsWithTheMostChannelsAndPlaces) {
+  ExpectRight(OfGroups(
+      RandomProblem(MOBA_BF16, 2, 1, 256, {{16, 400}}, BlockSparse(2, MostPlacesOfGroups()))));
 }
 
-TEST(HopperRoute, KeepsWhatIsForced) {
+TEST_P(TensorCoresRoute, KeepsWhatIsForced) {
   for (int causal : {0, 1}) {
     for (int64_t sinks : Some<int64_t>({0, 11, 3})) {
       for (int64_t locals : {1, 4}) {
@@ -145,7 +169,7 @@ TEST(HopperRoute, KeepsWhatIsForced) {
 }
 
 // Among others: no queries, no keys, fewer keys than queries, and dense ones.
-TEST(HopperRoute, OfSeveralSequences) {
+TEST_P(TensorCoresRoute, OfSeveralSequences) {
   Problem problem = RandomProblem(
       MOBA_BF16, 4, 2, 64, {{130, 130}, {0, 50}, {5, 0}, {200, 60}, {3, 20}, {1, 900}, {140, 777}},
       BlockSparse(8, 5));
@@ -155,7 +179,7 @@ TEST(HopperRoute, OfSeveralSequences) {
   ExpectRight(problem);
 }
 
-TEST(HopperRoute, OfAnyArrangement) {
+TEST_P(TensorCoresRoute, OfAnyArrangement) {
   for (const Arrangement arrangement :
        {Arrangement::kHeadMajor, Arrangement::kSlice, Arrangement::kTimeMajor,
         Arrangement::kReversed, Arrangement::kSharedKvHeads}) {
@@ -174,7 +198,7 @@ TEST(HopperRoute, OfAnyArrangement) {
   }
 }
 
-TEST(HopperRoute, DoesNotDependOnHowItIsPassed) {
+TEST_P(TensorCoresRoute, DoesNotDependOnHowItIsPassed) {
   const Problem problem =
       RandomProblem(MOBA_BF16, 4, 2, 64, {{150, 300}, {90, 400}}, BlockSparse(8, 4));
   const Selection whole = Routed(problem);
@@ -183,7 +207,7 @@ TEST(HopperRoute, DoesNotDependOnHowItIsPassed) {
   for (int64_t row = 0; row < 240; row += 97) {
     for (int64_t head = 0; head < 2; ++head) {
       prepared.arguments.pass = {row, std::min<int64_t>(row + 97, 240), head, 1};
-      ASSERT_TRUE(hopper::LaunchRoute(kQueue, prepared.arguments).ok());
+      ASSERT_TRUE(moba::cuda::LaunchRouteTiles(OwnQueue(), prepared.arguments).ok());
     }
   }
   EXPECT_EQ(call.ReadOutcome().selection.blocks, whole.blocks);
@@ -198,7 +222,7 @@ void FillWithIntegers(Problem* problem, uint32_t range, uint32_t seed) {
   }
 }
 
-TEST(HopperRoute, TakesTheLowerBlockAmongEqualScores) {
+TEST_P(TensorCoresRoute, TakesTheLowerBlockAmongEqualScores) {
   for (uint32_t range : Some<uint32_t>({1, 3})) {
     for (int64_t top_k : {5, 64}) {
       SCOPED_TRACE(testing::Message() << range << " values, K = " << top_k);
@@ -213,7 +237,7 @@ TEST(HopperRoute, TakesTheLowerBlockAmongEqualScores) {
   }
 }
 
-TEST(HopperRoute, TakesMinusZeroForZero) {
+TEST_P(TensorCoresRoute, TakesMinusZeroForZero) {
   Problem problem = RandomProblem(MOBA_BF16, 1, 1, 64, {{1, 6}}, BlockSparse(1, 3));
   problem.options.causal = 0;
   problem.q.assign(64, 0);
@@ -226,7 +250,7 @@ TEST(HopperRoute, TakesMinusZeroForZero) {
 }
 
 // NaN and infinities where they may be: in queries and keys, near and far, one and many.
-TEST(HopperRoute, OrdersNaNBelowEveryNumber) {
+TEST_P(TensorCoresRoute, OrdersNaNBelowEveryNumber) {
   const struct {
     double poison;
     int64_t top_k;
@@ -252,7 +276,7 @@ TEST(HopperRoute, OrdersNaNBelowEveryNumber) {
   }
 }
 
-TEST(HopperRoute, OfAGroupKeepsWhatOneElementCannotHold) {
+TEST_P(TensorCoresRoute, OfAGroupKeepsWhatOneElementCannotHold) {
   // The heads' queries cancel but for what is far below the precision of the greatest.
   for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
     Problem problem = OfGroups(RandomProblem(dtype, 3, 1, 64, {{30, 200}}, BlockSparse(1, 3)));
@@ -279,7 +303,7 @@ TEST(HopperRoute, OfAGroupKeepsWhatOneElementCannotHold) {
   }
 }
 
-TEST(HopperCentroids, AreSummedInDoubleAndRoundedToTheStorageType) {
+TEST_P(TensorCoresCentroids, AreSummedInDoubleAndRoundedToTheStorageType) {
   Problem problem = RandomProblem(MOBA_BF16, 1, 1, 64, {{1, 7}}, BlockSparse(3, 1));
   problem.options.causal = 0;
   std::fill(problem.q.begin(), problem.q.end(), 0);
@@ -298,11 +322,16 @@ TEST(HopperCentroids, AreSummedInDoubleAndRoundedToTheStorageType) {
   EXPECT_EQ(Routed(problem).Blocks(0, 0), (std::vector<int32_t>{0}));
 }
 
-TEST(HopperCentroids, OfLongBlocks) {
+TEST_P(TensorCoresCentroids, OfLongBlocks) {
   for (int64_t dim : {64, 96, 256}) {
     ExpectRight(RandomProblem(MOBA_F16, 2, 2, dim, {{3, 1500}}, BlockSparse(333, 2)));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresRoute, testing::Values(TensorCores::kAmpere));
+INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresRoute, testing::Values(TensorCores::kHopper));
+INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresCentroids, testing::Values(TensorCores::kAmpere));
+INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresCentroids, testing::Values(TensorCores::kHopper));
 
 }  // namespace
 }  // namespace moba_test

@@ -12,7 +12,7 @@
 #include "core/top_k.h"
 #include "cuda/device/thread.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
 inline constexpr int kRowLanes = 4;
 
@@ -149,4 +149,4 @@ class BestBlocks {
   int share_;
 };
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

@@ -7,22 +7,22 @@
 //   shared memory: a double per thread and channel, 16 KiB; the sums of a channel side by side
 //   registers:     16 of sums, 16 of loads
 // Every key is read once, and reading is what limits it. Not yet run on a GPU.
-#include "cuda/hopper/centroids.h"
+#include "cuda/tensor_cores/centroids.h"
 
 #include "cuda/device/panel.h"
 #include "cuda/piece.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 namespace {
 
 constexpr int kLoads = 4;
 
 template <class Element>
-struct Centroids {
+struct CentroidsInPanels {
   static constexpr int kThreads = 256;
   static constexpr int64_t kSharedBytes = kThreads * kPieceChannels * sizeof(double);
 
-  CentroidArguments a;
+  TileCentroidArguments a;
 
   MOBA_THREAD void operator()(char* shared) const {
     const int64_t kv_head = BlockIndex() / a.num_centroids;
@@ -78,12 +78,12 @@ struct Centroids {
 
 }  // namespace
 
-Status LaunchCentroids(const Queue& queue, const CentroidArguments& arguments) {
+Status LaunchTileCentroids(const Queue& queue, const TileCentroidArguments& arguments) {
   const int64_t blocks = arguments.num_kv_heads * arguments.num_centroids;
   if (blocks == 0) return Status::Ok();
   return arguments.dtype == core::DType::kF16
-             ? LaunchThreads(queue, Centroids<F16>{arguments}, blocks)
-             : LaunchThreads(queue, Centroids<BF16>{arguments}, blocks);
+             ? LaunchThreads(queue, CentroidsInPanels<F16>{arguments}, blocks)
+             : LaunchThreads(queue, CentroidsInPanels<BF16>{arguments}, blocks);
 }
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda

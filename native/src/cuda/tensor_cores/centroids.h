@@ -5,7 +5,7 @@
 #include "core/problem.h"
 #include "cuda/sequence_table.h"
 
-namespace moba::cuda::hopper {
+namespace moba::cuda {
 
 // [kv head][panel of 64 channels][row][128 bytes], swizzled (device/panel.h); zero beyond the
 // last channel. A sequence begins at a row that is a multiple of 8, the period of the swizzle: so
@@ -37,7 +37,7 @@ struct CentroidPanels {
   }
 };
 
-struct CentroidArguments {
+struct TileCentroidArguments {
   core::DType dtype;  // kF16 or kBF16
   core::InputRows k;
   int64_t head_dim;  // see CanRoute
@@ -47,6 +47,6 @@ struct CentroidArguments {
   CentroidPanels panels;
 };
 
-Status LaunchCentroids(const Queue& queue, const CentroidArguments& arguments);
+Status LaunchTileCentroids(const Queue& queue, const TileCentroidArguments& arguments);
 
-}  // namespace moba::cuda::hopper
+}  // namespace moba::cuda
