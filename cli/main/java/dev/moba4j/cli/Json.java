@@ -6,10 +6,11 @@ import java.io.IOException;
 import java.io.Writer;
 
 /** JSON as the command line writes it: indented. */
-final class Json {
+public final class Json {
     private Json() {}
 
-    static JsonGenerator generator(Writer target) throws IOException {
+    /** Writes to {@code target}. */
+    public static JsonGenerator generator(Writer target) throws IOException {
         return new JsonFactory().createGenerator(target).useDefaultPrettyPrinter();
     }
 }

@@ -16,8 +16,7 @@ public final class Main {
     private static final int FAILED = 1;
 
     /** Commands of the specification that this version lacks, and what they will do. */
-    private static final Map<String, String> ABSENT =
-            Map.of("backward", "gradients are not computed", "bench", "there is no benchmark");
+    private static final Map<String, String> ABSENT = Map.of("backward", "gradients are not computed");
 
     private Main() {}
 

@@ -1,5 +1,6 @@
 package dev.moba4j.cli;
 
+import dev.moba4j.cli.bench.BenchCommand;
 import dev.moba4j.cli.demo.DemoCommand;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
@@ -18,6 +19,7 @@ import picocli.CommandLine.Spec;
             DemoCommand.class,
             AttendCommand.class,
             RouteCommand.class,
+            BenchCommand.class,
             InfoCommand.class,
             InstallCommand.class,
             TestCommand.class,

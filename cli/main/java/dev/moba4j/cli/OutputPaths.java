@@ -15,7 +15,7 @@ public final class OutputPaths {
     private OutputPaths() {}
 
     /** Says in one sentence why {@code file} could not be written, if that can be known now. */
-    static void requireWritable(String option, Path file) {
+    public static void requireWritable(String option, Path file) {
         if (file.toString().isEmpty()) {
             throw new BadInputException(option + " is empty, expected the path of a file");
         }
@@ -35,6 +35,20 @@ public final class OutputPaths {
             throw new BadInputException(
                     option + " is " + file + ", which is not a regular file; expected a new path or a file to replace");
         }
+    }
+
+    /** Makes {@code folder} where there is none yet, or says in one sentence why nothing could be written to it. */
+    public static void makeFolder(String option, Path folder) {
+        if (Files.exists(folder) && !Files.isDirectory(folder)) {
+            throw new BadInputException(option + " is " + folder + ", a file; expected a folder, or nothing yet");
+        }
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new BadInputException(
+                    option + " is " + folder + ", which cannot be made here; expected a folder, or a path for one");
+        }
+        requireWritable(option, folder.resolve("x"));
     }
 
     /** Two options may not name one file. */

@@ -48,6 +48,19 @@ public final class UsefulWork {
         return pairs * heads;
     }
 
+    /** Query-key pairs of causal MoBA, over all query heads: in which blocks they lie depends on the routing, how many not. */
+    public static long routedPairs(Sequences sequences, long heads, long blockSize, long topK) {
+        long pairs = 0;
+        for (int s = 0; s < sequences.count(); s++) {
+            for (long i = 0; i < sequences.queries(s); i++) {
+                long position = sequences.firstPosition(s) + i;
+                long earlier = Math.min(topK - 1, position / blockSize);
+                pairs += position < 0 ? 0 : position % blockSize + 1 + earlier * blockSize;
+            }
+        }
+        return pairs * heads;
+    }
+
     /**
      * Query-key pairs of a selection, over all query heads.
      *

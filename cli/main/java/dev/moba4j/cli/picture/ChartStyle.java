@@ -24,7 +24,19 @@ public final class ChartStyle {
     private static final int LEGEND_LINE = 40;
     private static final Color GRID = new Color(0xE4E7EC);
 
+    private static final Color[] OTHERS = {
+        new Color(0x7B, 0x3F, 0xA0),
+        new Color(0xB5, 0x89, 0x00),
+        new Color(0xD8, 0x6A, 0x9E),
+        new Color(0x4C, 0x56, 0x6A)
+    };
+
     private ChartStyle() {}
+
+    /** A colour for the one of this name, the same in every picture. */
+    public static Color other(String name) {
+        return OTHERS[Math.floorMod(name.hashCode(), OTHERS.length)];
+    }
 
     /** White, one legible font, no legend. */
     public static void apply(AxesChartStyler styler) {

@@ -1,0 +1,197 @@
+package dev.moba4j.cli.bench;
+
+import dev.moba4j.cli.BadInputException;
+import dev.moba4j.cli.OutputPaths;
+import dev.moba4j.cli.ProgramVersion;
+import dev.moba4j.cli.Progress;
+import dev.moba4j.cli.WholeNumber;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code moba bench}: measures a suite of cases. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        versionProvider = ProgramVersion.class,
+        sortOptions = false,
+        description = {
+            "How fast attention is: beside the multiply-add rate and the read bandwidth measured between its runs, and beside"
+                    + " other programs in the same process. Best of many runs; a ~ marks cases where the processor was"
+                    + " disturbed all the time.",
+            ""
+        })
+public final class BenchCommand implements Callable<Integer> {
+    private static final int MAX_THREADS = 1024;
+    private static final double MAX_SECONDS = 3600;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Option(
+            names = "--suite",
+            paramLabel = "NAME",
+            defaultValue = "quick",
+            completionCandidates = SuiteWords.class,
+            description =
+                    "quick: a few cases, under a minute; peers: beside PyTorch and ONNX Runtime, which ./moba downloads then,"
+                            + " 170 MB once; scaling: one thread, two, and so on; decode: one query against many keys;"
+                            + " full: all of these and more, about 15 minutes. Default ${DEFAULT-VALUE}.")
+    private String suite = "quick";
+
+    @Option(
+            names = "--case",
+            paramLabel = "REGEX",
+            description = "Only cases in whose name this is found, such as '^full_8k' or moba.*b128.")
+    private @Nullable String cases;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "S",
+            description = "Timed runs of each contender in each case last so long, three runs at least;"
+                    + " default 0.4 to 1.5, by suite.")
+    private @Nullable Double seconds;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            converter = WholeNumber.class,
+            description =
+                    "Threads of everyone, 1 by default; the most of the suite scaling, by default all processors.")
+    private @Nullable Long threads;
+
+    @Option(names = "--json", paramLabel = "F.json", description = "Write what was measured.")
+    private @Nullable Path json;
+
+    @Option(names = "--plot", paramLabel = "DIR", description = "Write pictures of it (PNG) into this folder.")
+    private @Nullable Path plot;
+
+    @Option(
+            names = "--report",
+            paramLabel = "F.json",
+            description = "Measure nothing: print a page (Markdown) of what --json wrote.")
+    private @Nullable Path report;
+
+    @Option(names = "--quiet", description = "Show no progress.")
+    private boolean quiet;
+
+    @Override
+    public Integer call() throws IOException {
+        if (report != null) {
+            System.out.print(BenchPage.of(ResultFile.read(report), report));
+            return 0;
+        }
+        Map<BenchCase, Field> chosen = chosen();
+        if (json != null) {
+            OutputPaths.requireWritable("--json", json);
+        }
+        if (plot != null) {
+            OutputPaths.makeFolder("--plot", plot);
+        }
+        ResultFile result = measure(chosen);
+        System.out.print(BenchTable.of(result.measurements()));
+        if (json != null) {
+            OutputPaths.write(json, result.json().getBytes(StandardCharsets.UTF_8));
+            System.out.println(json + " written");
+        }
+        if (plot != null) {
+            new BenchPlots(result.measurements()).write(plot).forEach(file -> System.out.println(file + " written"));
+        }
+        return 0;
+    }
+
+    private Map<BenchCase, Field> chosen() {
+        int processors = Runtime.getRuntime().availableProcessors();
+        int count = threads == null ? 1 : WholeNumber.within(1, MAX_THREADS, "--threads", threads);
+        if (seconds != null && !(seconds >= 0 && seconds <= MAX_SECONDS)) {
+            throw new BadInputException("--seconds is " + seconds + ", expected a number from 0 to 3600");
+        }
+        Map<BenchCase, Field> chosen = new LinkedHashMap<>(suite().cases(count, threads == null ? processors : count));
+        if (cases != null) {
+            Pattern pattern = pattern(cases);
+            chosen.keySet().removeIf(which -> !pattern.matcher(which.name()).find());
+            if (chosen.isEmpty()) {
+                throw new BadInputException("--case is '" + cases + "', expected what is found in the name of a case of"
+                        + " the suite " + suite + ", such as "
+                        + suite().cases(1, 1).keySet().iterator().next().name());
+            }
+        }
+        return chosen;
+    }
+
+    private Suite suite() {
+        for (Suite one : Suite.values()) {
+            if (one.word().equals(suite)) {
+                return one;
+            }
+        }
+        throw new BadInputException(
+                "--suite is '" + suite + "', expected one of " + String.join(", ", new SuiteWords()));
+    }
+
+    private static Pattern pattern(String regex) {
+        try {
+            return Pattern.compile(regex);
+        } catch (PatternSyntaxException e) {
+            throw new BadInputException("--case is '" + regex + "', expected a regular expression");
+        }
+    }
+
+    private ResultFile measure(Map<BenchCase, Field> chosen) {
+        List<Contender> contenders = contenders();
+        Set<String> absences = new LinkedHashSet<>();
+        List<Measurement> measurements = new ArrayList<>();
+        MultiplyAddPeak.warmUp();
+        double budget = seconds == null ? suite().seconds() : seconds;
+        Estimate estimate = new Estimate(MultiplyAddPeak.measure(1), budget);
+        if (!quiet) {
+            System.err.println(estimate.sentence(suite, chosen, contenders));
+        }
+        int number = 0;
+        for (Map.Entry<BenchCase, Field> entry : chosen.entrySet()) {
+            BenchCase which = entry.getKey();
+            List<Contender> field =
+                    contenders.stream().filter(entry.getValue()::has).toList();
+            String task = BenchTable.format("%d/%d %s %s", ++number, chosen.size(), which.name(), which.dtype());
+            try (Progress progress = Progress.start(task, estimate.runs(which, field.size()), quiet);
+                    Race race = new Race(which, budget, progress)) {
+                field.forEach(contender -> race.enter(contender, absences::add));
+                measurements.addAll(race.run());
+            }
+        }
+        absences.forEach(System.err::println);
+        Set<String> took = new LinkedHashSet<>();
+        measurements.forEach(measurement -> took.add(measurement.contender()));
+        List<Version> versions = contenders.stream()
+                .filter(contender -> took.contains(contender.name()))
+                .map(contender -> new Version(contender.name(), contender.version()))
+                .toList();
+        return new ResultFile(Setting.now(command()), versions, measurements);
+    }
+
+    private String command() {
+        return "./moba " + String.join(" ", spec.commandLine().getParseResult().originalArgs());
+    }
+
+    private static List<Contender> contenders() {
+        List<Contender> contenders =
+                new ArrayList<>(List.of(LibraryContender.NATIVE, LibraryContender.VECTOR, LibraryContender.SCALAR));
+        ServiceLoader.load(Contender.class).forEach(contenders::add);
+        return contenders;
+    }
+}

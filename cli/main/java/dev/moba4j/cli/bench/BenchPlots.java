@@ -1,0 +1,147 @@
+package dev.moba4j.cli.bench;
+
+import dev.moba4j.cli.OutputPaths;
+import dev.moba4j.cli.picture.ChartStyle;
+import dev.moba4j.cli.picture.LengthChart;
+import dev.moba4j.cli.picture.RateChart;
+import java.awt.Color;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.knowm.xchart.style.markers.Marker;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/**
+ * Measurements as pictures: time over the length of the context, the share of the peak by shape, and contenders side by side; those
+ * for which something was measured.
+ */
+final class BenchPlots {
+    private static final int FEWEST_LENGTHS = 2;
+
+    private final List<Measurement> prefill;
+
+    /** Pictures of these measurements; of fp32 and whole sequences alone. */
+    BenchPlots(List<Measurement> measurements) {
+        prefill = measurements.stream()
+                .filter(m -> m.dtype().equals("F32") && m.direction().equals("forward") && m.queries() == m.tokens())
+                .toList();
+    }
+
+    /** Writes the pictures into {@code folder} and returns their paths. */
+    List<Path> write(Path folder) {
+        List<Path> written = new ArrayList<>();
+        Map<String, List<Measurement>> lines = lines();
+        if (!lines.isEmpty()) {
+            written.add(write(folder, "time.png", time(lines)));
+        }
+        List<Measurement> byNative =
+                prefill.stream().filter(m -> m.contender().equals("native")).toList();
+        if (!byNative.isEmpty()) {
+            written.add(write(folder, "share-of-peak.png", shares(byNative)));
+        }
+        Map<String, List<Measurement>> contests = contests();
+        if (!contests.isEmpty()) {
+            written.add(write(folder, "contenders.png", rates(contests)));
+        }
+        return written;
+    }
+
+    private static Path write(Path folder, String name, byte[] png) {
+        OutputPaths.write(folder.resolve(name), png);
+        return folder.resolve(name);
+    }
+
+    /** One head, causal, D = 128, the fewest threads, by attention and contender; several lengths each. */
+    private Map<String, List<Measurement>> lines() {
+        long threads = prefill.stream().mapToLong(Measurement::threads).min().orElse(1);
+        Map<String, List<Measurement>> lines = prefill.stream()
+                .filter(m -> m.heads() == 1 && m.headDim() == 128 && m.causal() && m.threads() == threads)
+                .sorted(java.util.Comparator.comparingLong(Measurement::tokens))
+                .collect(Collectors.groupingBy(
+                        m -> attention(m) + ", " + m.contender(), LinkedHashMap::new, Collectors.toList()));
+        lines.values().removeIf(line -> line.size() < FEWEST_LENGTHS);
+        return lines;
+    }
+
+    private static String attention(Measurement m) {
+        return m.blockSize() == 0 ? "full" : BenchTable.format("MoBA B%d k%d", m.blockSize(), m.topK());
+    }
+
+    private static byte[] time(Map<String, List<Measurement>> lines) {
+        LengthChart chart = new LengthChart("Time of one attention call, one head, D = 128, fp32");
+        lines.forEach((name, line) -> chart.line(
+                name,
+                line.stream().mapToDouble(Measurement::tokens).toArray(),
+                line.stream().mapToDouble(m -> m.milliseconds() / 1e3).toArray(),
+                color(line.getFirst().contender()),
+                marker(line.getFirst())));
+        return chart.png();
+    }
+
+    private static Marker marker(Measurement m) {
+        if (m.blockSize() == 0) {
+            return SeriesMarkers.SQUARE;
+        }
+        return m.blockSize() < 512 ? SeriesMarkers.DIAMOND : SeriesMarkers.CIRCLE;
+    }
+
+    private static byte[] shares(List<Measurement> measurements) {
+        List<Double> shares = new ArrayList<>();
+        for (Measurement m : measurements) {
+            shares.add(100 * m.shareOfPeak());
+        }
+        return new RateChart(
+                        "Native code: share of the multiply-add peak measured beside it, in percent",
+                        "percent of peak",
+                        measurements.stream().map(BenchPlots::label).toList(),
+                        2)
+                .bars("native", shares, ChartStyle.CHOSEN)
+                .png();
+    }
+
+    private static String label(Measurement m) {
+        return m.caseName() + (m.threads() > 1 ? BenchTable.format(", %d threads", m.threads()) : "");
+    }
+
+    private Map<String, List<Measurement>> contests() {
+        Map<String, List<Measurement>> contests = prefill.stream()
+                .collect(Collectors.groupingBy(BenchPlots::label, LinkedHashMap::new, Collectors.toList()));
+        contests.values().removeIf(contest -> contest.size() < 2);
+        return contests;
+    }
+
+    private static byte[] rates(Map<String, List<Measurement>> contests) {
+        List<String> contenders = contests.values().stream()
+                .flatMap(List::stream)
+                .map(Measurement::contender)
+                .distinct()
+                .toList();
+        RateChart chart = new RateChart(
+                "Useful arithmetic per second", "GFLOP/s", List.copyOf(contests.keySet()), contenders.size());
+        for (String contender : contenders) {
+            List<Double> rates = new ArrayList<>();
+            for (List<Measurement> contest : contests.values()) {
+                rates.add(contest.stream()
+                        .filter(m -> m.contender().equals(contender))
+                        .map(Measurement::gflops)
+                        .findFirst()
+                        .orElse(null));
+            }
+            chart.bars(contender, rates, color(contender));
+        }
+        return chart.png();
+    }
+
+    private static Color color(String contender) {
+        return switch (contender) {
+            case "native" -> ChartStyle.CHOSEN;
+            case "vector" -> ChartStyle.JAVA;
+            case "scalar" -> ChartStyle.GUIDE;
+            case "pytorch" -> ChartStyle.FULL;
+            default -> ChartStyle.other(contender);
+        };
+    }
+}

@@ -1,0 +1,197 @@
+package dev.moba4j.cli.bench;
+
+import dev.moba4j.AttentionPlan;
+import dev.moba4j.DType;
+import dev.moba4j.Engine;
+import dev.moba4j.PlanSpec;
+import dev.moba4j.RunCancelledException;
+import dev.moba4j.Tensor;
+import dev.moba4j.cli.FailedException;
+import dev.moba4j.cli.PeakMemory;
+import dev.moba4j.cli.Progress;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+
+/**
+ * One case: its contenders run in turns, each run between two slices of the multiply-add peak, and the best run of each counts. The
+ * result of each is compared with that of the first before anything is timed.
+ */
+final class Race implements AutoCloseable {
+    private static final int FEWEST_RUNS = 3;
+    private static final double WARM_UP_SECONDS = 0.05;
+    private static final double COMPILATION_SECONDS = 1.2;
+
+    private record Entrant(Contender contender, Attempt attempt, Samples samples) {}
+
+    private final BenchCase which;
+    private final double seconds;
+    private final Progress progress;
+    private final Arena arena = Arena.ofShared();
+    private final Operands operands;
+    private final List<Entrant> entrants = new ArrayList<>();
+    private double bestPeak;
+    private double bestBandwidth;
+
+    /**
+     * Prepares a case.
+     *
+     * @param seconds of timed runs for each contender, though at least three runs
+     */
+    Race(BenchCase which, double seconds, Progress progress) {
+        this.which = which;
+        this.seconds = seconds;
+        this.progress = progress;
+        this.operands = Operands.of(which, arena);
+        PeakMemory.restart();
+    }
+
+    /** Lets a contender take part, or tells {@code absent} in a sentence why it does not. */
+    void enter(Contender contender, Consumer<String> absent) {
+        Attempt attempt;
+        try {
+            attempt = contender.prepare(which, operands);
+        } catch (RuntimeException | LinkageError e) {
+            absent.accept(contender.name() + " is left out of " + which.name() + " " + which.dtype() + ": "
+                    + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
+            return;
+        }
+        entrants.add(new Entrant(contender, attempt, new Samples()));
+        warmUp(contender, attempt);
+        if (entrants.size() > 1) {
+            requireAgreement(contender, attempt.result());
+        }
+    }
+
+    private void warmUp(Contender contender, Attempt attempt) {
+        double enough = contender.isCompiledAtRunTime() ? COMPILATION_SECONDS : WARM_UP_SECONDS;
+        double spent = 0;
+        do {
+            spent += milliseconds(attempt) / 1e3;
+        } while (spent < enough);
+    }
+
+    private void requireAgreement(Contender contender, Tensor result) {
+        Entrant first = entrants.getFirst();
+        double difference = Agreement.difference(result, first.attempt.result());
+        if (!(difference <= Agreement.tolerance(which.dtype()))) {
+            throw new FailedException(String.format(
+                    Locale.ROOT,
+                    "%s computes something else than %s in %s %s: the relative difference is %.2g, expected at most %.2g",
+                    contender.name(),
+                    first.contender.name(),
+                    which.name(),
+                    which.dtype(),
+                    difference,
+                    Agreement.tolerance(which.dtype())));
+        }
+    }
+
+    /** Times the contenders that take part. */
+    List<Measurement> run() {
+        double before = peak();
+        boolean more;
+        do {
+            more = false;
+            for (Entrant entrant : entrants) {
+                Samples samples = entrant.samples;
+                if (samples.count() >= FEWEST_RUNS && samples.totalSeconds() >= seconds) {
+                    continue;
+                }
+                more = true;
+                double milliseconds = milliseconds(entrant.attempt);
+                double after = peak();
+                samples.add(milliseconds, Math.min(before, after));
+                before = after;
+                if (which.isDecode()) {
+                    bestBandwidth = Math.max(
+                            bestBandwidth,
+                            ReadBandwidth.measure(
+                                    which.threads(),
+                                    operands.k().segment(),
+                                    operands.v().segment()));
+                }
+            }
+        } while (more);
+        double gigabytes = gigabytes();
+        long peakBytes = PeakMemory.bytes();
+        return entrants.stream()
+                .map(entrant -> measurement(entrant, gigabytes, peakBytes))
+                .toList();
+    }
+
+    private double peak() {
+        double peak = MultiplyAddPeak.measure(which.threads());
+        bestPeak = Math.max(bestPeak, peak);
+        return peak;
+    }
+
+    private double milliseconds(Attempt attempt) {
+        long[] nanos = new long[1];
+        progress.step(control -> {
+            if (control.isCancelled()) {
+                throw new RunCancelledException("stopped");
+            }
+            long start = System.nanoTime();
+            attempt.run(control);
+            nanos[0] = System.nanoTime() - start;
+        });
+        return nanos[0] / 1e6;
+    }
+
+    private double gigabytes() {
+        if (!which.isDecode()) {
+            return 0;
+        }
+        if (!which.isRouted()) {
+            return Work.gigabytes(which);
+        }
+        try (Engine engine = Engine.open();
+                AttentionPlan plan = engine.plan(
+                        PlanSpec.forTensors(operands.q(), operands.k(), operands.v(), null, which.options()))) {
+            Tensor selected =
+                    Tensor.allocate(arena, DType.I32, 1, which.heads(), plan.selectionWidth(operands.inputs()));
+            plan.route(operands.inputs(), selected);
+            return Work.gigabytes(which, selected);
+        }
+    }
+
+    private Measurement measurement(Entrant entrant, double gigabytes, long peakBytes) {
+        double milliseconds = entrant.samples.bestMilliseconds(bestPeak);
+        double gflop = Work.gflop(which);
+        double gflops = gflop / milliseconds * 1e3;
+        return new Measurement(
+                which.name(),
+                entrant.contender.name(),
+                which.operation() == Operation.ROUTE ? "route" : "forward",
+                which.dtype().name(),
+                which.queries(),
+                which.tokens(),
+                which.heads(),
+                which.kvHeads(),
+                which.headDim(),
+                which.blockSize(),
+                which.topK(),
+                which.causal(),
+                which.threads(),
+                milliseconds,
+                gflop,
+                gflops,
+                bestPeak,
+                gflops / bestPeak,
+                gigabytes,
+                gigabytes / milliseconds * 1e3,
+                bestBandwidth,
+                peakBytes,
+                entrant.samples.count(),
+                entrant.samples.steady(bestPeak));
+    }
+
+    @Override
+    public void close() {
+        entrants.forEach(entrant -> entrant.attempt.close());
+        arena.close();
+    }
+}
