@@ -28,6 +28,7 @@ class ArchitectureTest {
     private static final String SCALAR = "dev.moba4j.internal.scalar..";
     private static final String VECTOR = "dev.moba4j.internal.vector..";
     private static final String COMMAND_LINE = "dev.moba4j.cli..";
+    private static final String BENCH = "dev.moba4j.cli.bench";
     private static final String VECTOR_API = "jdk.incubator.vector..";
     private static final String[] EXPORTED = {"dev.moba4j", "dev.moba4j.npy", "dev.moba4j.safetensors"};
 
@@ -81,10 +82,10 @@ class ArchitectureTest {
                 rule("the vector backend stands alone", apart(VECTOR, FFM, SCALAR)),
                 rule("the native backend stands alone", apart(FFM, SCALAR, VECTOR)),
                 rule(
-                        "only the vector backend needs the incubator module",
+                        "only the vector backend, and what measures the processor, need the incubator module",
                         noClasses()
                                 .that()
-                                .resideOutsideOfPackage(VECTOR)
+                                .resideOutsideOfPackages(VECTOR, BENCH)
                                 .should()
                                 .dependOnClassesThat()
                                 .resideInAPackage(VECTOR_API)),

@@ -44,11 +44,12 @@ class InfoAndHelpTest {
 
     @ParameterizedTest
     @CsvSource({
-        "--help, attend route info demo test",
+        "--help, attend route bench info demo test",
         "attend --help, --input --output --block-size --top-k --full --no-causal --backend --device --threads --softmax-scale"
                 + " --selection-out --routing --sink-blocks --local-blocks --repeat --stats --quiet",
         "route --help, --input --output --block-size --top-k --no-causal --backend --device --threads --routing --sink-blocks"
                 + " --local-blocks --picture --repeat --stats --quiet",
+        "bench --help, --suite quick full peers scaling decode --case --seconds --threads --json --plot --report --quiet",
         "info --help, --json",
         "demo --help, demo",
         "test --help, test --fuzz"
@@ -63,7 +64,7 @@ class InfoAndHelpTest {
     void completionIsAScriptForShells() {
         Result result = moba(directory, "generate-completion");
         assertDone(result);
-        assertThat(result.out()).contains("_complete_moba", "--block-size", "demo");
+        assertThat(result.out()).contains("_complete_moba", "--block-size", "demo", "\"quick\" \"full\" \"peers\" \"scaling\" \"decode\"");
     }
 
     @Test

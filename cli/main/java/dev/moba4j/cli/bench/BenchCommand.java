@@ -157,6 +157,7 @@ public final class BenchCommand implements Callable<Integer> {
         Set<String> absences = new LinkedHashSet<>();
         List<Measurement> measurements = new ArrayList<>();
         MultiplyAddPeak.warmUp();
+        ReadBandwidth.warmUp();
         double budget = seconds == null ? suite().seconds() : seconds;
         Estimate estimate = new Estimate(MultiplyAddPeak.measure(1), budget);
         if (!quiet) {

@@ -1,12 +1,83 @@
 package dev.moba4j.cli.bench;
 
 import java.nio.file.Path;
+import java.util.List;
 
-/** A result file as a page. */
+/** A result file as a page in Markdown: docs/benchmarks.md is one. */
 final class BenchPage {
     private BenchPage() {}
 
+    /**
+     * The page.
+     *
+     * @param file where the result lies, for the line that says how the page was made
+     */
     static String of(ResultFile result, Path file) {
-        return file + "\n" + BenchTable.of(result.measurements());
+        Setting setting = result.setting();
+        StringBuilder page = new StringBuilder(BenchTable.format(
+                """
+                # Benchmarks
+
+                Made from `%1$s` by `./moba bench --report %1$s`; that file was measured by
+
+                ```
+                %2$s
+                ```
+
+                %3$s, %4$s, %5$d processors (%6$s); %7$s; %8$d-bit vectors.
+
+                | by | version |
+                |---|---|
+                """,
+                file,
+                setting.command(),
+                setting.date(),
+                setting.processor(),
+                setting.processors(),
+                setting.features(),
+                setting.java(),
+                setting.vectorBits()));
+        result.versions().forEach(version -> row(page, version.contender(), version.version()));
+        page.append(
+                """
+
+                One process measures everything. In each case the contenders run in turns, with the multiply-add peak of as many
+                threads (a loop that does nothing else) measured before and after each run, and the read bandwidth over the same keys and
+                values in steps of decoding. The best run beside an undisturbed peak counts; ~ marks cases without one. Before
+                anything is timed, each result is compared with that of native code. GFLOP/s count what cannot be left out: 2 (D + Dv) for
+                each query and key it may see in a chosen block, 2 D for each routing score where routing alone is timed; routing is in the
+                time of MoBA, and not in its GFLOP/s. GB/s in decoding are keys and values that must be read, with all keys once more for the
+                centroids of MoBA.
+
+                A case is named by its attention, length, blocks and heads: moba_32k_b512_k3 is causal MoBA of 32,768 tokens, blocks of
+                512, top-k 3. One head, D = 128, causal where nothing else is said; gqa8 is eight query heads on one key-value head; decode is
+                one query after all keys.
+
+                ## Targets
+
+                Native code; one thread and F32 where nothing else is said.
+
+                | case | target | measured | |
+                |---|---|---|---|
+                """);
+        for (Target target : Targets.of(result)) {
+            row(page, target.what(), target.required(), target.measured(), target.verdict());
+        }
+        page.append(
+                """
+
+                ## All measurements
+
+                | case | dtype | threads | by | ms | GFLOP/s | peak | of peak | GB/s | of bandwidth |
+                |---|---|---:|---|---:|---:|---:|---:|---:|---:|
+                """);
+        for (List<String> cells : BenchTable.rows(result.measurements())) {
+            row(page, cells.toArray(String[]::new));
+        }
+        return page.toString();
+    }
+
+    private static void row(StringBuilder page, String... cells) {
+        page.append("| ").append(String.join(" | ", cells)).append(" |\n");
     }
 }

@@ -23,21 +23,28 @@ final class BenchTable {
                         Align.RIGHT,
                         Align.RIGHT)
                 .row("case", "dtype", "threads", "by", "ms", "GFLOP/s", "peak", "of peak", "GB/s", "of bandwidth");
-        for (Measurement m : measurements) {
-            boolean reads = m.bandwidthGbps() > 0;
-            table.row(
-                    m.caseName(),
-                    m.dtype(),
-                    Long.toString(m.threads()),
-                    m.contender(),
-                    format("%.3f", m.milliseconds()),
-                    format("%.1f", m.gflops()),
-                    format("%.1f", m.peakGflops()),
-                    percent(m.shareOfPeak()) + (m.steady() ? "" : " ~"),
-                    reads ? format("%.1f", m.readGbps()) : "",
-                    reads ? percent(m.shareOfBandwidth()) : "");
-        }
+        rows(measurements).forEach(cells -> table.row(cells.toArray(String[]::new)));
         return table;
+    }
+
+    /** The cells of each row. */
+    static List<List<String>> rows(List<Measurement> measurements) {
+        return measurements.stream().map(BenchTable::cells).toList();
+    }
+
+    private static List<String> cells(Measurement m) {
+        boolean reads = m.bandwidthGbps() > 0;
+        return List.of(
+                m.caseName(),
+                m.dtype(),
+                Long.toString(m.threads()),
+                m.contender(),
+                format("%.3f", m.milliseconds()),
+                format("%.1f", m.gflops()),
+                format("%.1f", m.peakGflops()),
+                percent(m.shareOfPeak()) + (m.steady() ? "" : " ~"),
+                reads ? format("%.1f", m.readGbps()) : "",
+                reads ? percent(m.shareOfBandwidth()) : "");
     }
 
     /** "85 %". */

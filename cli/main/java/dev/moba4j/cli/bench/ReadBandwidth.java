@@ -1,5 +1,6 @@
 package dev.moba4j.cli.bench;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.IntVector;
@@ -10,9 +11,21 @@ final class ReadBandwidth {
     private static final VectorSpecies<Integer> SPECIES = IntVector.SPECIES_PREFERRED;
     private static final int VECTOR = SPECIES.vectorByteSize();
     private static final int AT_ONCE = 4;
+    private static final long WARM_UP_BYTES = 1 << 20;
+    private static final int WARM_UP = 300;
     private static volatile int sink;
 
     private ReadBandwidth() {}
+
+    /** Runs until the loop is compiled. */
+    static void warmUp() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = arena.allocate(WARM_UP_BYTES);
+            for (int i = 0; i < WARM_UP; i++) {
+                measure(1, memory);
+            }
+        }
+    }
 
     /** GB/s (10⁹ bytes) of so many threads that read all of the segments once. */
     static double measure(int threads, MemorySegment... segments) {
