@@ -16,8 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Contenders of {@code moba bench} from elsewhere: measured, left out with their reason, or caught computing something else. */
 @EnabledIf("dev.moba4j.Backend#nativeExpected")
 class BenchContenderTest {
-    private static final Path JAR =
-            Path.of(System.getProperty("moba4j.root"), "cli/target/moba4j-cli.jar").toAbsolutePath();
+    private static final Path JAR = Path.of(System.getProperty("moba4j.root"), "cli/target/moba4j-cli.jar")
+            .toAbsolutePath();
 
     private static final String GUEST =
             """
@@ -70,14 +70,14 @@ class BenchContenderTest {
         Ended ended = bench(GUEST.formatted(false, "1e-6"));
         assertThat(ended.err).isEmpty();
         assertThat(ended.status).isZero();
-        assertThat(ended.out).containsPattern("full_1k_noncausal +│ F32 +│ +1 │ guest");
+        assertThat(ended.out).containsPattern("full_1k +│ F32 +│ +1 │ guest");
         assertThat(Files.readString(directory.resolve("F.json"))).contains("\"7.5\"");
     }
 
     @Test
     void saysWhyTheyAreLeftOut() throws Exception {
         Ended ended = bench(GUEST.formatted(true, "0"));
-        assertThat(ended.err).hasLineCount(3).startsWith("guest is left out of full_1k_noncausal F32: guests rest\n");
+        assertThat(ended.err).hasLineCount(3).startsWith("guest is left out of full_1k F32: guests rest\n");
         assertThat(ended.status).isZero();
         assertThat(ended.out).contains("native").doesNotContain("guest");
     }
@@ -86,7 +86,7 @@ class BenchContenderTest {
     void timesNothingThatComputesSomethingElse() throws Exception {
         Ended ended = bench(GUEST.formatted(false, "0.01"));
         assertThat(ended.status).isEqualTo(1);
-        assertThat(ended.err).hasLineCount(1).contains("guest computes something else than native", "full_1k_noncausal");
+        assertThat(ended.err).hasLineCount(1).contains("guest computes something else than native", "full_1k");
         assertThat(ended.out).isEmpty();
         assertThat(directory.resolve("F.json")).doesNotExist();
     }
@@ -94,7 +94,16 @@ class BenchContenderTest {
     private Ended bench(String source) throws IOException, InterruptedException {
         Path file = Files.writeString(directory.resolve("Guest.java"), source);
         assertThat(ToolProvider.getSystemJavaCompiler()
-                        .run(null, null, null, "-cp", JAR.toString(), "-proc:none", "-d", directory.toString(), file.toString()))
+                        .run(
+                                null,
+                                null,
+                                null,
+                                "-cp",
+                                JAR.toString(),
+                                "-proc:none",
+                                "-d",
+                                directory.toString(),
+                                file.toString()))
                 .isZero();
         Path services = Files.createDirectories(directory.resolve("META-INF/services"));
         Files.writeString(services.resolve("dev.moba4j.cli.bench.Contender"), "Guest");
@@ -110,7 +119,7 @@ class BenchContenderTest {
                 "--suite",
                 "peers",
                 "--case",
-                "^full_1k_noncausal",
+                "^full_1k",
                 "--seconds",
                 "0",
                 "--json",

@@ -64,7 +64,12 @@ class InfoAndHelpTest {
     void completionIsAScriptForShells() {
         Result result = moba(directory, "generate-completion");
         assertDone(result);
-        assertThat(result.out()).contains("_complete_moba", "--block-size", "demo", "\"quick\" \"full\" \"peers\" \"scaling\" \"decode\"");
+        assertThat(result.out())
+                .contains(
+                        "_complete_moba",
+                        "--block-size",
+                        "demo",
+                        "\"quick\" \"full\" \"peers\" \"scaling\" \"decode\"");
     }
 
     @Test

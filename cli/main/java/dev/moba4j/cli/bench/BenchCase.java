@@ -34,8 +34,8 @@ public record BenchCase(
     private static final long KIBI = 1024;
     private static final long HEAD_DIM = 128;
 
-    /** Causal attention of {@code tokens} queries to as many keys; one head, D = 128, fp32, one thread. */
-    static BenchCase full(long tokens) {
+    /** Causal attention of {@code tokens} queries to all of as many keys; one head, D = 128, fp32, one thread. */
+    static BenchCase dense(long tokens) {
         return new BenchCase(Operation.ATTEND, DType.F32, tokens, tokens, 1, 1, HEAD_DIM, 0, 0, true, 1);
     }
 
@@ -80,6 +80,7 @@ public record BenchCase(
                 operation, dtype, queries, tokens, heads, kvHeads, channels, blockSize, topK, causal, threads);
     }
 
+    /** With later keys as well. */
     BenchCase notCausal() {
         return new BenchCase(
                 operation, dtype, queries, tokens, heads, kvHeads, headDim, blockSize, topK, false, threads);
@@ -109,16 +110,7 @@ public record BenchCase(
 
     /** The shape in a word: {@code moba_8k_b512_k3_2heads}; dtype and threads are told beside it. */
     public String name() {
-        StringBuilder name = new StringBuilder();
-        if (isDecode()) {
-            name.append("decode_");
-        }
-        if (operation == Operation.ROUTE) {
-            name.append("route_");
-        } else {
-            name.append(isRouted() ? "moba_" : "full_");
-        }
-        name.append(length(tokens));
+        StringBuilder name = new StringBuilder(attention()).append('_').append(length(tokens));
         if (isRouted()) {
             name.append("_b").append(blockSize).append("_k").append(topK);
         }
@@ -130,7 +122,20 @@ public record BenchCase(
         } else if (heads > 1) {
             name.append("_").append(heads).append("heads");
         }
-        return name.append(causal ? "" : "_noncausal").toString();
+        return name.toString();
+    }
+
+    private String attention() {
+        if (operation == Operation.ROUTE) {
+            return "route";
+        }
+        if (isDecode()) {
+            return "decode";
+        }
+        if (isRouted()) {
+            return "moba";
+        }
+        return causal ? "dense" : "full";
     }
 
     private static String length(long tokens) {

@@ -57,7 +57,7 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--case",
             paramLabel = "REGEX",
-            description = "Only cases in whose name this is found, such as '^full_8k' or moba.*b128.")
+            description = "Only cases in whose name this is found, such as '^dense_8k' or moba.*b128.")
     private @Nullable String cases;
 
     @Option(

@@ -49,9 +49,9 @@ final class BenchPage {
                 time of MoBA, and not in its GFLOP/s. GB/s in decoding are keys and values that must be read, with all keys once more for the
                 centroids of MoBA.
 
-                A case is named by its attention, length, blocks and heads: moba_32k_b512_k3 is causal MoBA of 32,768 tokens, blocks of
-                512, top-k 3. One head, D = 128, causal where nothing else is said; gqa8 is eight query heads on one key-value head; decode is
-                one query after all keys.
+                A case is named by its attention, length, blocks and heads: moba_32k_b512_k3 is MoBA of 32,768 tokens, blocks of 512, top-k 3;
+                dense is causal attention to all keys, full that without a mask, route the choice of blocks alone, decode one query after all
+                keys, and gqa8 eight query heads on one key-value head. One head, D = 128 and causal where nothing else is said.
 
                 ## Targets
 

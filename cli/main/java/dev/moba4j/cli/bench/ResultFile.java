@@ -9,6 +9,7 @@ import dev.moba4j.cli.Json;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +49,9 @@ record ResultFile(Setting setting, List<Version> versions, List<Measurement> mea
 
     /** Reads a file that {@link #json} made. */
     static ResultFile read(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            throw new BadInputException("--report is " + file + ", expected a file that moba bench --json wrote");
+        }
         try (JsonParser json = new JsonFactory().createParser(file.toFile())) {
             require(json.nextToken() == JsonToken.START_OBJECT, "an object");
             require("setting".equals(json.nextFieldName()), "\"setting\"");

@@ -77,15 +77,15 @@ enum Suite {
     private static Cases quick(int threads, int mostThreads) {
         BenchCase moba = BenchCase.moba(8 * K, 512, 3);
         return new Cases(threads)
-                .add(Field.BACKENDS, BenchCase.full(K))
-                .add(Field.VECTOR, BenchCase.full(8 * K))
-                .add(Field.NATIVE, BenchCase.full(8 * K).with(DType.BF16))
+                .add(Field.BACKENDS, BenchCase.dense(K))
+                .add(Field.VECTOR, BenchCase.dense(8 * K))
+                .add(Field.NATIVE, BenchCase.dense(8 * K).with(DType.BF16))
                 .add(Field.VECTOR, moba)
                 .add(Field.NATIVE, moba.with(DType.F16))
                 .add(Field.VECTOR, BenchCase.moba(8 * K, 128, 8))
                 .add(Field.NATIVE, BenchCase.moba(32 * K, 512, 3))
                 .add(Field.NATIVE, BenchCase.moba(32 * K, 128, 8).routeAlone())
-                .add(Field.NATIVE, BenchCase.full(32 * K).decode().withHeads(8, 1))
+                .add(Field.NATIVE, BenchCase.dense(32 * K).decode().withHeads(8, 1))
                 .add(Field.NATIVE, BenchCase.moba(32 * K, 512, 3).decode().withHeads(8, 1))
                 .addAsItIs(Field.NATIVE, moba.withHeads(2, 2).withThreads(Math.min(2, mostThreads)));
     }
@@ -94,20 +94,20 @@ enum Suite {
         Cases cases = new Cases(threads);
         for (DType dtype : DTYPES) {
             for (long tokens : new long[] {K, 8 * K}) {
-                cases.add(Field.ALL, BenchCase.full(tokens).with(dtype).notCausal());
-                cases.add(Field.ALL, BenchCase.full(tokens).with(dtype));
+                cases.add(Field.ALL, BenchCase.dense(tokens).with(dtype).notCausal());
+                cases.add(Field.ALL, BenchCase.dense(tokens).with(dtype));
             }
-            cases.add(Field.PEERS, BenchCase.full(32 * K).with(dtype).decode().withHeads(8, 1));
+            cases.add(Field.PEERS, BenchCase.dense(32 * K).with(dtype).decode().withHeads(8, 1));
         }
-        return cases.add(Field.ALL, BenchCase.full(32 * K))
+        return cases.add(Field.ALL, BenchCase.dense(32 * K))
                 .add(Field.VECTOR, BenchCase.moba(32 * K, 512, 3))
-                .add(Field.PEERS, BenchCase.full(8 * K).withHeadDim(64));
+                .add(Field.PEERS, BenchCase.dense(8 * K).withHeadDim(64));
     }
 
     private static Cases scaling(int threads, int mostThreads) {
         Cases cases = new Cases(threads);
         for (long heads : new long[] {1, 2}) {
-            for (BenchCase which : List.of(BenchCase.full(8 * K), BenchCase.moba(32 * K, 512, 3))) {
+            for (BenchCase which : List.of(BenchCase.dense(8 * K), BenchCase.moba(32 * K, 512, 3))) {
                 for (int count = 1; count <= mostThreads; count *= 2) {
                     cases.addAsItIs(Field.NATIVE, which.withHeads(heads, heads).withThreads(count));
                 }
@@ -118,13 +118,13 @@ enum Suite {
 
     private static Cases decode(int threads, int mostThreads) {
         Cases cases = new Cases(threads);
-        for (long tokens : new long[] {32 * K, 128 * K, 256 * K}) {
-            for (BenchCase prefill : List.of(BenchCase.full(tokens), BenchCase.moba(tokens, 512, 3))) {
-                BenchCase step = prefill.decode();
-                for (DType dtype : tokens == 128 * K ? DTYPES.subList(0, 1) : DTYPES.subList(0, 2)) {
-                    cases.add(Field.NATIVE, step.with(dtype).withHeads(4, 4));
-                    cases.add(Field.NATIVE, step.with(dtype).withHeads(4, 1));
-                    cases.add(Field.NATIVE, step.with(dtype).withHeads(8, 1));
+        for (long tokens : new long[] {32 * K, 256 * K}) {
+            for (BenchCase prefill :
+                    List.of(BenchCase.dense(tokens), BenchCase.moba(tokens, 128, 8), BenchCase.moba(tokens, 512, 3))) {
+                for (DType dtype : List.of(DType.F32, DType.F16)) {
+                    for (long heads : new long[] {1, 4, 8}) {
+                        cases.add(Field.NATIVE, prefill.decode().with(dtype).withHeads(heads, 1));
+                    }
                 }
             }
         }
@@ -132,7 +132,7 @@ enum Suite {
     }
 
     private static Cases full(int threads, int mostThreads) {
-        Cases cases = new Cases(threads).add(Field.BACKENDS, BenchCase.full(K)).addAll(peers(threads, mostThreads));
+        Cases cases = new Cases(threads).add(Field.BACKENDS, BenchCase.dense(K)).addAll(peers(threads, mostThreads));
         List<BenchCase> shapes = new ArrayList<>();
         for (long tokens : new long[] {8 * K, 32 * K, 128 * K}) {
             shapes.add(BenchCase.moba(tokens, 512, 3));

@@ -39,10 +39,10 @@ final class Targets {
     }
 
     private void sharesOfPeak() {
-        share(BenchCase.full(8 * K), 0.90);
-        share(BenchCase.full(32 * K), 0.90);
-        share(BenchCase.full(8 * K).withHeadDim(64), 0.85);
-        share(BenchCase.full(K), 0.80);
+        share(BenchCase.dense(8 * K), 0.90);
+        share(BenchCase.dense(32 * K), 0.90);
+        share(BenchCase.dense(8 * K).withHeadDim(64), 0.85);
+        share(BenchCase.dense(K), 0.80);
         share(BenchCase.moba(8 * K, 512, 3), 0.82);
         share(BenchCase.moba(32 * K, 512, 3), 0.82);
         share(BenchCase.moba(128 * K, 512, 3), 0.80);
@@ -62,7 +62,7 @@ final class Targets {
 
     private void threads() {
         for (long heads : new long[] {2, 1}) {
-            for (BenchCase which : List.of(BenchCase.full(8 * K), BenchCase.moba(32 * K, 512, 3))) {
+            for (BenchCase which : List.of(BenchCase.dense(8 * K), BenchCase.moba(32 * K, 512, 3))) {
                 BenchCase one = which.withHeads(heads, heads);
                 ratio(
                         label(one) + ", two threads over one",
@@ -76,8 +76,8 @@ final class Targets {
     private void narrowTypes() {
         boolean dots = result.setting().features().contains("avx512_bf16");
         for (BenchCase which : List.of(
-                BenchCase.full(K),
-                BenchCase.full(8 * K),
+                BenchCase.dense(K),
+                BenchCase.dense(8 * K),
                 BenchCase.moba(32 * K, 512, 3),
                 BenchCase.moba(32 * K, 128, 8))) {
             for (DType dtype : NARROW) {
@@ -92,20 +92,20 @@ final class Targets {
 
     private void peers() {
         for (long tokens : new long[] {K, 8 * K}) {
-            overBestPeer(BenchCase.full(tokens).notCausal(), 1.1);
+            overBestPeer(BenchCase.dense(tokens).notCausal(), 1.1);
         }
-        overBestPeer(BenchCase.full(K), 1.4);
-        overBestPeer(BenchCase.full(8 * K), 1.15);
-        overBestPeer(BenchCase.full(32 * K), 1.15);
+        overBestPeer(BenchCase.dense(K), 1.4);
+        overBestPeer(BenchCase.dense(8 * K), 1.15);
+        overBestPeer(BenchCase.dense(32 * K), 1.15);
         for (long tokens : new long[] {K, 8 * K}) {
-            overBestPeer(BenchCase.full(tokens).with(DType.F16).notCausal(), 1.6);
-            overBestPeer(BenchCase.full(tokens).with(DType.F16), 1.6);
+            overBestPeer(BenchCase.dense(tokens).with(DType.F16).notCausal(), 1.6);
+            overBestPeer(BenchCase.dense(tokens).with(DType.F16), 1.6);
         }
         BenchCase moba = BenchCase.moba(32 * K, 512, 3);
         ratio(
-                label(moba) + " over pytorch in " + BenchCase.full(32 * K).name(),
+                label(moba) + " over pytorch in " + BenchCase.dense(32 * K).name(),
                 13,
-                best(BenchCase.full(32 * K), m -> m.contender().equals("pytorch")),
+                best(BenchCase.dense(32 * K), m -> m.contender().equals("pytorch")),
                 byNative(moba));
     }
 
@@ -157,9 +157,9 @@ final class Targets {
                         BenchTable.format("%.2f GiB", m.peakBytes() / GIBI),
                         m.peakBytes() <= 4 * GIBI))
                 .orElseGet(() -> Target.notMeasured(label(moba), memory)));
-        String what = label(moba) + " over full_32k, extrapolated";
+        String what = label(moba) + " over dense_32k, extrapolated";
         String times = "200 times as fast";
-        Optional<Measurement> full = byNative(BenchCase.full(32 * K));
+        Optional<Measurement> full = byNative(BenchCase.dense(32 * K));
         if (measured.isEmpty() || full.isEmpty()) {
             targets.add(Target.notMeasured(what, times));
             return;
