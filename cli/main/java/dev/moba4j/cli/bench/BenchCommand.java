@@ -13,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
@@ -84,7 +83,7 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--report",
             paramLabel = "F.json",
-            description = "Measure nothing: print a page (Markdown) of what --json wrote.")
+            description = "Measure nothing: print a page (Markdown) of what --json wrote, with the pictures of --plot.")
     private @Nullable Path report;
 
     @Option(names = "--quiet", description = "Show no progress.")
@@ -93,7 +92,8 @@ public final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (report != null) {
-            System.out.print(BenchPage.of(ResultFile.read(report), report));
+            ResultFile old = ResultFile.read(report);
+            System.out.print(BenchPage.of(old, report, pictures(old)));
             return 0;
         }
         Map<BenchCase, Field> chosen = chosen();
@@ -109,10 +109,17 @@ public final class BenchCommand implements Callable<Integer> {
             OutputPaths.write(json, result.json().getBytes(StandardCharsets.UTF_8));
             System.out.println(json + " written");
         }
-        if (plot != null) {
-            new BenchPlots(result.measurements()).write(plot).forEach(file -> System.out.println(file + " written"));
-        }
+        pictures(result).forEach(picture -> System.out.println(picture + " written"));
         return 0;
+    }
+
+    /** Draws, where that was asked for, and returns what was written. */
+    private List<Path> pictures(ResultFile result) {
+        if (plot == null) {
+            return List.of();
+        }
+        OutputPaths.makeFolder("--plot", plot);
+        return new BenchPlots(result.measurements()).write(plot);
     }
 
     private Map<BenchCase, Field> chosen() {
@@ -153,7 +160,7 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     private ResultFile measure(Map<BenchCase, Field> chosen) {
-        List<Contender> contenders = contenders();
+        List<Contender> contenders = Contenders.all();
         Set<String> absences = new LinkedHashSet<>();
         List<Measurement> measurements = new ArrayList<>();
         MultiplyAddPeak.warmUp();
@@ -187,12 +194,5 @@ public final class BenchCommand implements Callable<Integer> {
 
     private String command() {
         return "./moba " + String.join(" ", spec.commandLine().getParseResult().originalArgs());
-    }
-
-    private static List<Contender> contenders() {
-        List<Contender> contenders =
-                new ArrayList<>(List.of(LibraryContender.NATIVE, LibraryContender.VECTOR, LibraryContender.SCALAR));
-        ServiceLoader.load(Contender.class).forEach(contenders::add);
-        return contenders;
     }
 }

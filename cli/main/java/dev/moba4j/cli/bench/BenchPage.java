@@ -11,14 +11,15 @@ final class BenchPage {
      * The page.
      *
      * @param file where the result lies, for the line that says how the page was made
+     * @param pictures in a folder beside the page
      */
-    static String of(ResultFile result, Path file) {
+    static String of(ResultFile result, Path file, List<Path> pictures) {
         Setting setting = result.setting();
         StringBuilder page = new StringBuilder(BenchTable.format(
                 """
                 # Benchmarks
 
-                Made from `%1$s` by `./moba bench --report %1$s`; that file was measured by
+                Made by `./moba bench --report %1$s%9$s` from what was measured by
 
                 ```
                 %2$s
@@ -36,7 +37,8 @@ final class BenchPage {
                 setting.processors(),
                 setting.features(),
                 setting.java(),
-                setting.vectorBits()));
+                setting.vectorBits(),
+                pictures.isEmpty() ? "" : " --plot " + pictures.getFirst().getParent()));
         result.versions().forEach(version -> row(page, version.contender(), version.version()));
         page.append(
                 """
@@ -62,6 +64,12 @@ final class BenchPage {
                 """);
         for (Target target : Targets.of(result)) {
             row(page, target.what(), target.required(), target.measured(), target.verdict());
+        }
+        for (Path picture : pictures) {
+            Path link = Path.of(
+                    picture.getParent().getFileName().toString(),
+                    picture.getFileName().toString());
+            page.append(BenchTable.format("%n![%s](%s)%n", BenchPlots.description(picture), link));
         }
         page.append(
                 """

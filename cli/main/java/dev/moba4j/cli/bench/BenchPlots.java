@@ -7,6 +7,7 @@ import dev.moba4j.cli.picture.RateChart;
 import java.awt.Color;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,9 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  */
 final class BenchPlots {
     private static final int FEWEST_LENGTHS = 2;
+    private static final String TIME = "time.png";
+    private static final String SHARES = "share-of-peak.png";
+    private static final String CONTENDERS = "contenders.png";
 
     private final List<Measurement> prefill;
 
@@ -35,18 +39,27 @@ final class BenchPlots {
         List<Path> written = new ArrayList<>();
         Map<String, List<Measurement>> lines = lines();
         if (!lines.isEmpty()) {
-            written.add(write(folder, "time.png", time(lines)));
+            written.add(write(folder, TIME, time(lines)));
         }
         List<Measurement> byNative =
                 prefill.stream().filter(m -> m.contender().equals("native")).toList();
         if (!byNative.isEmpty()) {
-            written.add(write(folder, "share-of-peak.png", shares(byNative)));
+            written.add(write(folder, SHARES, shares(byNative)));
         }
         Map<String, List<Measurement>> contests = contests();
         if (!contests.isEmpty()) {
-            written.add(write(folder, "contenders.png", rates(contests)));
+            written.add(write(folder, CONTENDERS, rates(contests)));
         }
         return written;
+    }
+
+    /** What a picture that {@link #write} made shows. */
+    static String description(Path picture) {
+        return switch (picture.getFileName().toString()) {
+            case TIME -> "Time of one call over the length of the context";
+            case SHARES -> "Share of the multiply-add peak that native code reaches, by shape";
+            default -> "Useful arithmetic per second of everyone who took part, by shape";
+        };
     }
 
     private static Path write(Path folder, String name, byte[] png) {
@@ -59,7 +72,7 @@ final class BenchPlots {
         long threads = prefill.stream().mapToLong(Measurement::threads).min().orElse(1);
         Map<String, List<Measurement>> lines = prefill.stream()
                 .filter(m -> m.heads() == 1 && m.headDim() == 128 && m.causal() && m.threads() == threads)
-                .sorted(java.util.Comparator.comparingLong(Measurement::tokens))
+                .sorted(Comparator.comparingLong(Measurement::tokens))
                 .collect(Collectors.groupingBy(
                         m -> attention(m) + ", " + m.contender(), LinkedHashMap::new, Collectors.toList()));
         lines.values().removeIf(line -> line.size() < FEWEST_LENGTHS);
@@ -97,7 +110,7 @@ final class BenchPlots {
                         "Native code: share of the multiply-add peak measured beside it, in percent",
                         "percent of peak",
                         measurements.stream().map(BenchPlots::label).toList(),
-                        2)
+                        1)
                 .bars("native", shares, ChartStyle.CHOSEN)
                 .png();
     }

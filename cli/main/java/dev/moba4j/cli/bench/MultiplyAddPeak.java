@@ -5,7 +5,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * The processor's fp32 multiply-add rate: a loop that does nothing else, in the widest vectors that Java uses here. It reaches
- * what the same loop in C++ (native/bench/fma_peak.cpp) reaches: 178.9 of 178.9 GFLOP/s with AVX-512, 93.7 of 93.5 with AVX2.
+ * what the same loop in C++ (native/bench/peak.cpp) reaches: 178.9 of 178.9 GFLOP/s with AVX-512, 93.7 of 93.5 with AVX2.
  *
  * <p>The accumulators start with different values, or the compiler would merge them and show a false peak. Java's compiler copies
  * each one at times, which takes longer than the multiplication alone, so there are as many as registers can hold.

@@ -23,7 +23,7 @@ public record Operands(Tensor q, Tensor k, Tensor v) {
     private static final int BITS_OF_A_VALUE = 8;
 
     /** Makes the inputs in memory of {@code arena}, which must be shared. */
-    static Operands of(BenchCase which, Arena arena) {
+    public static Operands of(BenchCase which, Arena arena) {
         return new Operands(
                 uniform(arena, 1, which.dtype(), which.queries(), which.heads(), which.headDim()),
                 uniform(arena, 2, which.dtype(), which.tokens(), which.kvHeads(), which.headDim()),

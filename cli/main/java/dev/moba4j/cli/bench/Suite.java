@@ -4,11 +4,12 @@ import dev.moba4j.DType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.BiFunction;
 
 /** Cases that are measured together. Names that {@code moba_bench} has as well are the same shapes there. */
-enum Suite {
+public enum Suite {
     /** A few of each kind, within a minute. */
     QUICK(0.4, Suite::quick),
     /** What docs/benchmarks.md shows: all of the others, and more shapes. */
@@ -38,7 +39,7 @@ enum Suite {
 
     /** Name on the command line. */
     String word() {
-        return name().toLowerCase(java.util.Locale.ROOT);
+        return name().toLowerCase(Locale.ROOT);
     }
 
     /**
@@ -49,6 +50,14 @@ enum Suite {
      */
     Map<BenchCase, Field> cases(int threads, int mostThreads) {
         return cases.apply(threads, mostThreads).fields;
+    }
+
+    /** The fp32 case of this name, by one thread. */
+    public BenchCase named(String name) {
+        return cases(1, 1).keySet().stream()
+                .filter(which -> which.name().equals(name) && which.dtype() == DType.F32)
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("there is no case '" + name + "' in " + word()));
     }
 
     private static final class Cases {

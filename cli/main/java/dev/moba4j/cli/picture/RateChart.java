@@ -3,52 +3,50 @@ package dev.moba4j.cli.picture;
 import java.awt.Color;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.knowm.xchart.CategoryChart;
-import org.knowm.xchart.CategoryChartBuilder;
+import org.knowm.xchart.HorizontalBarChart;
+import org.knowm.xchart.HorizontalBarChartBuilder;
 import org.knowm.xchart.style.Styler.LegendPosition;
 
-/** A picture of rates on several shapes: bars, one colour for each who was measured. */
+/** A picture of rates on several shapes: bars to the right, one colour for each who was measured. */
 public final class RateChart {
     private static final int WIDTH = 900;
-    private static final int WIDTH_OF_A_BAR = 34;
-    private static final int HEIGHT = 560;
-    private static final int MOST_LEVEL_LABELS = 3;
-    private static final int SLOPE = 40;
-    private static final double BAR_SHARE = 0.7;
-    private static final double ABOVE_BAR = 1.05;
-    private static final double HEADROOM = 1.15;
+    private static final int FRAME = 160;
+    private static final int HEIGHT_OF_A_BAR = 22;
+    private static final int BETWEEN_SHAPES = 14;
+    private static final double BAR_SHARE = 0.8;
+    private static final double BESIDE_BAR = 1.04;
+    private static final double HEADROOM = 1.1;
 
-    private final CategoryChart chart;
+    private final HorizontalBarChart chart;
     private final List<String> shapes;
     private double highest;
 
     /**
      * An empty chart.
      *
-     * @param shapes what stands below the bars
+     * @param shapes what stands beside the bars, the first at the top
      * @param series how many will be added
      */
     public RateChart(String title, String unit, List<String> shapes, int series) {
-        this.shapes = shapes;
-        chart = new CategoryChartBuilder()
-                .width(Math.max(WIDTH, WIDTH_OF_A_BAR * shapes.size() * series))
-                .height(HEIGHT)
+        this.shapes = shapes.reversed();
+        chart = new HorizontalBarChartBuilder()
+                .width(WIDTH)
+                .height(FRAME + shapes.size() * (HEIGHT_OF_A_BAR * series + BETWEEN_SHAPES))
                 .title(title)
-                .yAxisTitle(unit)
+                .xAxisTitle(unit)
                 .build();
         ChartStyle.apply(chart.getStyler());
-        ChartStyle.showLegend(chart.getStyler(), LegendPosition.OutsideS);
+        if (series > 1) {
+            ChartStyle.showLegend(chart.getStyler(), LegendPosition.OutsideS);
+        }
         chart.getStyler()
                 .setLabelsVisible(true)
-                .setLabelsPosition(ABOVE_BAR)
+                .setLabelsPosition(BESIDE_BAR)
                 .setLabelsFont(ChartStyle.TEXT)
                 .setLabelsFontColorAutomaticEnabled(false)
                 .setAvailableSpaceFill(BAR_SHARE)
-                .setYAxisDecimalPattern("#,##0")
-                .setYAxisMin(0.0);
-        if (shapes.size() > MOST_LEVEL_LABELS) {
-            chart.getStyler().setXAxisLabelRotation(SLOPE);
-        }
+                .setXAxisDecimalPattern("#,##0")
+                .setXAxisMin(0.0);
     }
 
     /**
@@ -57,10 +55,10 @@ public final class RateChart {
      * @param rates one for each shape, rounded to whole numbers; null for none
      */
     public RateChart bars(String name, List<@Nullable Double> rates, Color color) {
-        List<@Nullable Double> whole = rates.stream()
-                .map(rate -> rate == null ? null : Math.rint(rate))
+        List<Double> whole = rates.stream()
+                .map(rate -> rate == null ? Double.NaN : Math.rint(rate))
                 .toList();
-        chart.addSeries(name, shapes, whole).setFillColor(color);
+        chart.addSeries(name, whole.reversed(), shapes).setFillColor(color);
         for (Double rate : rates) {
             highest = Math.max(highest, rate == null ? 0 : rate);
         }
@@ -69,7 +67,7 @@ public final class RateChart {
 
     /** Draws the chart: a PNG file's bytes. */
     public byte[] png() {
-        chart.getStyler().setYAxisMax(highest * HEADROOM);
+        chart.getStyler().setXAxisMax(highest * HEADROOM);
         return Png.of(chart);
     }
 }
