@@ -80,7 +80,7 @@ final class BenchPlots {
     }
 
     private static String attention(Measurement m) {
-        return m.blockSize() == 0 ? "full" : BenchTable.format("MoBA B%d k%d", m.blockSize(), m.topK());
+        return m.blockSize() == 0 ? "dense" : BenchTable.format("MoBA B%d k%d", m.blockSize(), m.topK());
     }
 
     private static byte[] time(Map<String, List<Measurement>> lines) {

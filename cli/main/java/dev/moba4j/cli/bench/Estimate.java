@@ -10,8 +10,8 @@ import java.util.Map;
  * @param seconds of timed runs for each contender
  */
 record Estimate(double peakGflops, double seconds) {
-    private static final double SHARE_OF_PEAK = 0.5;
-    private static final double SETUP_SECONDS = 0.5;
+    private static final double SHARE_OF_PEAK = 0.3;
+    private static final double SETUP_SECONDS = 1;
     private static final double FEWEST_RUNS = 4;
 
     /** How often everything together will be run. */

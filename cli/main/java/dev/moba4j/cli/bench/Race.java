@@ -21,6 +21,9 @@ import java.util.function.Consumer;
  */
 final class Race implements AutoCloseable {
     private static final int FEWEST_RUNS = 3;
+    /** Runs so long that few of them tell enough. */
+    private static final double ENOUGH_SECONDS = 10;
+
     private static final double WARM_UP_SECONDS = 0.05;
     private static final double COMPILATION_SECONDS = 1.2;
 
@@ -97,7 +100,7 @@ final class Race implements AutoCloseable {
             more = false;
             for (Entrant entrant : entrants) {
                 Samples samples = entrant.samples;
-                if (samples.count() >= FEWEST_RUNS && samples.totalSeconds() >= seconds) {
+                if (isEnough(samples)) {
                     continue;
                 }
                 more = true;
@@ -120,6 +123,11 @@ final class Race implements AutoCloseable {
         return entrants.stream()
                 .map(entrant -> measurement(entrant, gigabytes, peakBytes))
                 .toList();
+    }
+
+    private boolean isEnough(Samples samples) {
+        double spent = samples.totalSeconds();
+        return samples.count() >= FEWEST_RUNS && spent >= seconds || spent >= ENOUGH_SECONDS;
     }
 
     private double peak() {

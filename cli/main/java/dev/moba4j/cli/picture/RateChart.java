@@ -28,7 +28,7 @@ public final class RateChart {
      * @param series how many will be added
      */
     public RateChart(String title, String unit, List<String> shapes, int series) {
-        this.shapes = shapes.reversed();
+        this.shapes = shapes;
         chart = new HorizontalBarChartBuilder()
                 .width(WIDTH)
                 .height(FRAME + shapes.size() * (HEIGHT_OF_A_BAR * series + BETWEEN_SHAPES))
@@ -58,7 +58,7 @@ public final class RateChart {
         List<Double> whole = rates.stream()
                 .map(rate -> rate == null ? Double.NaN : Math.rint(rate))
                 .toList();
-        chart.addSeries(name, whole.reversed(), shapes).setFillColor(color);
+        chart.addSeries(name, whole, shapes).setFillColor(color);
         for (Double rate : rates) {
             highest = Math.max(highest, rate == null ? 0 : rate);
         }
