@@ -1,6 +1,7 @@
 package dev.moba4j.cli.bench;
 
 import dev.moba4j.cli.BadInputException;
+import dev.moba4j.cli.FailedException;
 import dev.moba4j.cli.OutputPaths;
 import dev.moba4j.cli.ProgramVersion;
 import dev.moba4j.cli.Progress;
@@ -89,6 +90,12 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--quiet", description = "Show no progress.")
     private boolean quiet;
 
+    /** Who or what was not measured, and why: sentences. */
+    private final Set<String> absences = new LinkedHashSet<>();
+
+    /** Who computed something else: sentences. */
+    private final Set<String> mistakes = new LinkedHashSet<>();
+
     @Override
     public Integer call() throws IOException {
         if (report != null) {
@@ -104,12 +111,16 @@ public final class BenchCommand implements Callable<Integer> {
             OutputPaths.makeFolder("--plot", plot);
         }
         ResultFile result = measure(chosen);
+        absences.forEach(System.err::println);
         System.out.print(BenchTable.of(result.measurements()));
         if (json != null) {
             OutputPaths.write(json, result.json().getBytes(StandardCharsets.UTF_8));
             System.out.println(json + " written");
         }
         pictures(result).forEach(picture -> System.out.println(picture + " written"));
+        if (!mistakes.isEmpty()) {
+            throw new FailedException(String.join("; ", mistakes));
+        }
         return 0;
     }
 
@@ -161,7 +172,6 @@ public final class BenchCommand implements Callable<Integer> {
 
     private ResultFile measure(Map<BenchCase, Field> chosen) {
         List<Contender> contenders = Contenders.all();
-        Set<String> absences = new LinkedHashSet<>();
         List<Measurement> measurements = new ArrayList<>();
         MultiplyAddPeak.warmUp();
         ReadBandwidth.warmUp();
@@ -178,11 +188,12 @@ public final class BenchCommand implements Callable<Integer> {
             String task = BenchTable.format("%d/%d %s %s", ++number, chosen.size(), which.name(), which.dtype());
             try (Progress progress = Progress.start(task, estimate.runs(which, field.size()), quiet);
                     Race race = new Race(which, budget, progress)) {
-                field.forEach(contender -> race.enter(contender, absences::add));
+                field.forEach(contender -> race.enter(contender, absences::add, mistakes::add));
                 measurements.addAll(race.run());
+            } catch (OutOfMemoryError e) {
+                absences.add(which.name() + " " + which.dtype() + " is left out: not enough memory: " + e.getMessage());
             }
         }
-        absences.forEach(System.err::println);
         Set<String> took = new LinkedHashSet<>();
         measurements.forEach(measurement -> took.add(measurement.contender()));
         List<Version> versions = contenders.stream()

@@ -6,7 +6,6 @@ import dev.moba4j.Engine;
 import dev.moba4j.PlanSpec;
 import dev.moba4j.RunCancelledException;
 import dev.moba4j.Tensor;
-import dev.moba4j.cli.FailedException;
 import dev.moba4j.cli.PeakMemory;
 import dev.moba4j.cli.Progress;
 import java.lang.foreign.Arena;
@@ -47,12 +46,22 @@ final class Race implements AutoCloseable {
         this.which = which;
         this.seconds = seconds;
         this.progress = progress;
-        this.operands = Operands.of(which, arena);
         PeakMemory.restart();
+        try {
+            this.operands = Operands.of(which, arena);
+        } catch (OutOfMemoryError e) {
+            arena.close();
+            throw e;
+        }
     }
 
-    /** Lets a contender take part, or tells {@code absent} in a sentence why it does not. */
-    void enter(Contender contender, Consumer<String> absent) {
+    /**
+     * Lets a contender take part, unless it cannot compute the case.
+     *
+     * @param absent told in a sentence why it does not
+     * @param wrong told in a sentence that it computes something else than the first, and is not timed
+     */
+    void enter(Contender contender, Consumer<String> absent, Consumer<String> wrong) {
         Attempt attempt;
         try {
             attempt = contender.prepare(which, operands);
@@ -61,10 +70,24 @@ final class Race implements AutoCloseable {
                     + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
             return;
         }
-        entrants.add(new Entrant(contender, attempt, new Samples()));
+        Entrant entrant = new Entrant(contender, attempt, new Samples());
+        entrants.add(entrant);
         warmUp(contender, attempt);
-        if (entrants.size() > 1) {
-            requireAgreement(contender, attempt.result());
+        double difference = entrant == entrants.getFirst()
+                ? 0
+                : Agreement.difference(
+                        attempt.result(), entrants.getFirst().attempt.result());
+        if (!(difference <= Agreement.tolerance(which.dtype()))) {
+            wrong.accept(String.format(
+                    Locale.ROOT,
+                    "%s computes something else than %s in %s %s: the relative difference is %.2g, expected at most %.2g",
+                    contender.name(),
+                    entrants.getFirst().contender.name(),
+                    which.name(),
+                    which.dtype(),
+                    difference,
+                    Agreement.tolerance(which.dtype())));
+            entrants.removeLast().attempt.close();
         }
     }
 
@@ -74,22 +97,6 @@ final class Race implements AutoCloseable {
         do {
             spent += milliseconds(attempt) / 1e3;
         } while (spent < enough);
-    }
-
-    private void requireAgreement(Contender contender, Tensor result) {
-        Entrant first = entrants.getFirst();
-        double difference = Agreement.difference(result, first.attempt.result());
-        if (!(difference <= Agreement.tolerance(which.dtype()))) {
-            throw new FailedException(String.format(
-                    Locale.ROOT,
-                    "%s computes something else than %s in %s %s: the relative difference is %.2g, expected at most %.2g",
-                    contender.name(),
-                    first.contender.name(),
-                    which.name(),
-                    which.dtype(),
-                    difference,
-                    Agreement.tolerance(which.dtype())));
-        }
     }
 
     /** Times the contenders that take part. */
