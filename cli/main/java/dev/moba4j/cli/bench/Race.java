@@ -24,7 +24,8 @@ final class Race implements AutoCloseable {
     private static final double ENOUGH_SECONDS = 10;
 
     private static final double WARM_UP_SECONDS = 0.05;
-    private static final double COMPILATION_SECONDS = 1.2;
+    private static final double COMPILATION_SECONDS = 1;
+    private static final double WORTH_WAITING = 0.9;
 
     private record Entrant(Contender contender, Attempt attempt, Samples samples) {}
 
@@ -91,12 +92,29 @@ final class Race implements AutoCloseable {
         }
     }
 
+    /** Runs for a while; what is compiled meanwhile, until a second brings no more than a tenth. */
     private void warmUp(Contender contender, Attempt attempt) {
-        double enough = contender.isCompiledAtRunTime() ? COMPILATION_SECONDS : WARM_UP_SECONDS;
+        if (!contender.isCompiledAtRunTime()) {
+            best(attempt, WARM_UP_SECONDS);
+            return;
+        }
+        double before;
+        double now = best(attempt, COMPILATION_SECONDS);
+        do {
+            before = now;
+            now = best(attempt, COMPILATION_SECONDS);
+        } while (now < WORTH_WAITING * before);
+    }
+
+    private double best(Attempt attempt, double enough) {
+        double best = Double.POSITIVE_INFINITY;
         double spent = 0;
         do {
-            spent += milliseconds(attempt) / 1e3;
+            double milliseconds = milliseconds(attempt);
+            best = Math.min(best, milliseconds);
+            spent += milliseconds / 1e3;
         } while (spent < enough);
+        return best;
     }
 
     /** Times the contenders that take part. */
