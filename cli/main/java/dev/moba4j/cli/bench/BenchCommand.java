@@ -103,7 +103,7 @@ public final class BenchCommand implements Callable<Integer> {
             System.out.print(BenchPage.of(old, report, pictures(old)));
             return 0;
         }
-        Map<BenchCase, Field> chosen = chosen();
+        Map<BenchCase, Set<Field>> chosen = chosen();
         if (json != null) {
             OutputPaths.requireWritable("--json", json);
         }
@@ -133,13 +133,14 @@ public final class BenchCommand implements Callable<Integer> {
         return new BenchPlots(result.measurements()).write(plot);
     }
 
-    private Map<BenchCase, Field> chosen() {
+    private Map<BenchCase, Set<Field>> chosen() {
         int processors = Runtime.getRuntime().availableProcessors();
         int count = threads == null ? 1 : WholeNumber.within(1, MAX_THREADS, "--threads", threads);
         if (seconds != null && !(seconds >= 0 && seconds <= MAX_SECONDS)) {
             throw new BadInputException("--seconds is " + seconds + ", expected a number from 0 to 3600");
         }
-        Map<BenchCase, Field> chosen = new LinkedHashMap<>(suite().cases(count, threads == null ? processors : count));
+        Map<BenchCase, Set<Field>> chosen =
+                new LinkedHashMap<>(suite().cases(count, threads == null ? processors : count));
         if (cases != null) {
             Pattern pattern = pattern(cases);
             chosen.keySet().removeIf(which -> !pattern.matcher(which.name()).find());
@@ -170,7 +171,7 @@ public final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private ResultFile measure(Map<BenchCase, Field> chosen) {
+    private ResultFile measure(Map<BenchCase, Set<Field>> chosen) {
         List<Contender> contenders = Contenders.all();
         List<Measurement> measurements = new ArrayList<>();
         MultiplyAddPeak.warmUp();
@@ -181,10 +182,11 @@ public final class BenchCommand implements Callable<Integer> {
             System.err.println(estimate.sentence(suite, chosen, contenders));
         }
         int number = 0;
-        for (Map.Entry<BenchCase, Field> entry : chosen.entrySet()) {
+        for (Map.Entry<BenchCase, Set<Field>> entry : chosen.entrySet()) {
             BenchCase which = entry.getKey();
-            List<Contender> field =
-                    contenders.stream().filter(entry.getValue()::has).toList();
+            List<Contender> field = contenders.stream()
+                    .filter(contender -> Field.has(entry.getValue(), contender))
+                    .toList();
             String task = BenchTable.format("%d/%d %s %s", ++number, chosen.size(), which.name(), which.dtype());
             try (Progress progress = Progress.start(task, estimate.runs(which, field.size()), quiet);
                     Race race = new Race(which, budget, progress)) {

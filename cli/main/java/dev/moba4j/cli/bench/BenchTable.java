@@ -7,6 +7,9 @@ import java.util.Locale;
 
 /** Measurements as a table. */
 final class BenchTable {
+    /** Behind figures of cases without an undisturbed run. */
+    static final String DISTURBED = " ~";
+
     private BenchTable() {}
 
     /** A row for each measurement. */
@@ -42,7 +45,7 @@ final class BenchTable {
                 format("%.3f", m.milliseconds()),
                 format("%.1f", m.gflops()),
                 format("%.1f", m.peakGflops()),
-                percent(m.shareOfPeak()) + (m.steady() ? "" : " ~"),
+                percent(m.shareOfPeak()) + (m.steady() ? "" : DISTURBED),
                 reads ? format("%.1f", m.readGbps()) : "",
                 reads ? percent(m.shareOfBandwidth()) : "");
     }

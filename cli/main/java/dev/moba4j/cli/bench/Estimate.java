@@ -2,6 +2,7 @@ package dev.moba4j.cli.bench;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * How long measuring will take, roughly.
@@ -24,10 +25,12 @@ record Estimate(double peakGflops, double seconds) {
     }
 
     /** What is about to be done. */
-    String sentence(String suite, Map<BenchCase, Field> cases, List<Contender> contenders) {
+    String sentence(String suite, Map<BenchCase, Set<Field>> cases, List<Contender> contenders) {
         double total = 0;
-        for (Map.Entry<BenchCase, Field> entry : cases.entrySet()) {
-            long taking = contenders.stream().filter(entry.getValue()::has).count();
+        for (Map.Entry<BenchCase, Set<Field>> entry : cases.entrySet()) {
+            long taking = contenders.stream()
+                    .filter(contender -> Field.has(entry.getValue(), contender))
+                    .count();
             total += SETUP_SECONDS + taking * Math.max(seconds, FEWEST_RUNS * secondsOfARun(entry.getKey()));
         }
         return BenchTable.format(

@@ -1,27 +1,25 @@
 package dev.moba4j.cli.bench;
 
-/** Who takes part in a case, beside native code, which always does. */
+import java.util.Set;
+
+/** Who takes part in a case beside native code, which always does. */
 enum Field {
-    /** Nobody else. */
-    NATIVE,
     /** Java on the Vector API. */
     VECTOR,
-    /** All backends of the library. */
-    BACKENDS,
+    /** Plain Java. */
+    SCALAR,
     /** Other programs. */
-    PEERS,
-    /** Java on the Vector API and other programs. */
-    ALL;
+    PEERS;
 
-    boolean has(Contender contender) {
-        if (contender.equals(LibraryContender.NATIVE)) {
-            return true;
+    /** Whether a contender is one of these. */
+    static boolean has(Set<Field> fields, Contender contender) {
+        return contender.equals(LibraryContender.NATIVE) || fields.contains(of(contender));
+    }
+
+    private static Field of(Contender contender) {
+        if (contender.equals(LibraryContender.VECTOR)) {
+            return VECTOR;
         }
-        if (contender.equals(LibraryContender.SCALAR)) {
-            return this == BACKENDS;
-        }
-        return contender.equals(LibraryContender.VECTOR)
-                ? this != NATIVE && this != PEERS
-                : this == PEERS || this == ALL;
+        return contender.equals(LibraryContender.SCALAR) ? SCALAR : PEERS;
     }
 }

@@ -1,11 +1,12 @@
 package dev.moba4j.cli.bench;
 
 import dev.moba4j.DType;
-import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiFunction;
 
 /** Cases that are measured together. Names that {@code moba_bench} has as well are the same shapes there. */
@@ -48,7 +49,7 @@ public enum Suite {
      * @param threads of all cases but those that are about threads
      * @param mostThreads of those
      */
-    Map<BenchCase, Field> cases(int threads, int mostThreads) {
+    Map<BenchCase, Set<Field>> cases(int threads, int mostThreads) {
         return cases.apply(threads, mostThreads).fields;
     }
 
@@ -61,24 +62,25 @@ public enum Suite {
     }
 
     private static final class Cases {
-        private final Map<BenchCase, Field> fields = new LinkedHashMap<>();
+        private final Map<BenchCase, Set<Field>> fields = new LinkedHashMap<>();
         private final int threads;
 
         Cases(int threads) {
             this.threads = threads;
         }
 
-        Cases add(Field field, BenchCase which) {
-            return addAsItIs(field, which.withThreads(threads));
+        Cases add(BenchCase which, Field... others) {
+            return addAsItIs(which.withThreads(threads), Set.of(others));
         }
 
-        Cases addAsItIs(Field field, BenchCase which) {
-            fields.merge(which, field, (a, b) -> a.compareTo(b) > 0 ? a : b);
+        Cases addAsItIs(BenchCase which, Set<Field> others) {
+            fields.computeIfAbsent(which, unknown -> EnumSet.noneOf(Field.class))
+                    .addAll(others);
             return this;
         }
 
-        Cases addAll(Cases others) {
-            others.fields.forEach((which, field) -> addAsItIs(field, which));
+        Cases addAll(Cases more) {
+            more.fields.forEach(this::addAsItIs);
             return this;
         }
     }
@@ -86,31 +88,31 @@ public enum Suite {
     private static Cases quick(int threads, int mostThreads) {
         BenchCase moba = BenchCase.moba(8 * K, 512, 3);
         return new Cases(threads)
-                .add(Field.BACKENDS, BenchCase.dense(K))
-                .add(Field.VECTOR, BenchCase.dense(8 * K))
-                .add(Field.NATIVE, BenchCase.dense(8 * K).with(DType.BF16))
-                .add(Field.VECTOR, moba)
-                .add(Field.NATIVE, moba.with(DType.F16))
-                .add(Field.VECTOR, BenchCase.moba(8 * K, 128, 8))
-                .add(Field.NATIVE, BenchCase.moba(32 * K, 512, 3))
-                .add(Field.NATIVE, BenchCase.moba(32 * K, 128, 8).routeAlone())
-                .add(Field.NATIVE, BenchCase.dense(32 * K).decode().withHeads(8, 1))
-                .add(Field.NATIVE, BenchCase.moba(32 * K, 512, 3).decode().withHeads(8, 1))
-                .addAsItIs(Field.NATIVE, moba.withHeads(2, 2).withThreads(Math.min(2, mostThreads)));
+                .add(BenchCase.dense(K), Field.VECTOR, Field.SCALAR)
+                .add(BenchCase.dense(8 * K), Field.VECTOR)
+                .add(BenchCase.dense(8 * K).with(DType.BF16))
+                .add(moba, Field.VECTOR)
+                .add(moba.with(DType.F16))
+                .add(BenchCase.moba(8 * K, 128, 8), Field.VECTOR)
+                .add(BenchCase.moba(32 * K, 512, 3))
+                .add(BenchCase.moba(32 * K, 128, 8).routeAlone())
+                .add(BenchCase.dense(32 * K).decode().withHeads(8, 1))
+                .add(BenchCase.moba(32 * K, 512, 3).decode().withHeads(8, 1))
+                .addAsItIs(moba.withHeads(2, 2).withThreads(Math.min(2, mostThreads)), Set.of());
     }
 
     private static Cases peers(int threads, int mostThreads) {
         Cases cases = new Cases(threads);
         for (DType dtype : DTYPES) {
             for (long tokens : new long[] {K, 8 * K}) {
-                cases.add(Field.ALL, BenchCase.dense(tokens).with(dtype).notCausal());
-                cases.add(Field.ALL, BenchCase.dense(tokens).with(dtype));
+                cases.add(BenchCase.dense(tokens).with(dtype).notCausal(), Field.VECTOR, Field.PEERS);
+                cases.add(BenchCase.dense(tokens).with(dtype), Field.VECTOR, Field.PEERS);
             }
-            cases.add(Field.PEERS, BenchCase.dense(32 * K).with(dtype).decode().withHeads(8, 1));
+            cases.add(BenchCase.dense(32 * K).with(dtype).decode().withHeads(8, 1), Field.PEERS);
         }
-        return cases.add(Field.ALL, BenchCase.dense(32 * K))
-                .add(Field.VECTOR, BenchCase.moba(32 * K, 512, 3))
-                .add(Field.PEERS, BenchCase.dense(8 * K).withHeadDim(64));
+        return cases.add(BenchCase.dense(32 * K), Field.VECTOR, Field.PEERS)
+                .add(BenchCase.moba(32 * K, 512, 3), Field.VECTOR)
+                .add(BenchCase.dense(8 * K).withHeadDim(64), Field.PEERS);
     }
 
     private static Cases scaling(int threads, int mostThreads) {
@@ -118,7 +120,7 @@ public enum Suite {
         for (long heads : new long[] {1, 2}) {
             for (BenchCase which : List.of(BenchCase.dense(8 * K), BenchCase.moba(32 * K, 512, 3))) {
                 for (int count = 1; count <= mostThreads; count *= 2) {
-                    cases.addAsItIs(Field.NATIVE, which.withHeads(heads, heads).withThreads(count));
+                    cases.addAsItIs(which.withHeads(heads, heads).withThreads(count), Set.of());
                 }
             }
         }
@@ -132,7 +134,7 @@ public enum Suite {
                     List.of(BenchCase.dense(tokens), BenchCase.moba(tokens, 128, 8), BenchCase.moba(tokens, 512, 3))) {
                 for (DType dtype : List.of(DType.F32, DType.F16)) {
                     for (long heads : new long[] {1, 4, 8}) {
-                        cases.add(Field.NATIVE, prefill.decode().with(dtype).withHeads(heads, 1));
+                        cases.add(prefill.decode().with(dtype).withHeads(heads, 1));
                     }
                 }
             }
@@ -141,23 +143,23 @@ public enum Suite {
     }
 
     private static Cases full(int threads, int mostThreads) {
-        Cases cases = new Cases(threads).add(Field.BACKENDS, BenchCase.dense(K)).addAll(peers(threads, mostThreads));
-        List<BenchCase> shapes = new ArrayList<>();
-        for (long tokens : new long[] {8 * K, 32 * K, 128 * K}) {
-            shapes.add(BenchCase.moba(tokens, 512, 3));
-            shapes.add(BenchCase.moba(tokens, 128, 8));
-        }
-        for (BenchCase which : shapes) {
-            cases.add(which.tokens() > 32 * K ? Field.NATIVE : Field.VECTOR, which);
+        Cases cases = new Cases(threads)
+                .add(BenchCase.dense(K), Field.VECTOR, Field.SCALAR)
+                .addAll(peers(threads, mostThreads));
+        for (long tokens : new long[] {8 * K, 32 * K}) {
+            cases.add(BenchCase.moba(tokens, 512, 3), Field.VECTOR);
+            cases.add(BenchCase.moba(tokens, 128, 8), Field.VECTOR);
         }
         for (DType dtype : DTYPES) {
-            cases.add(Field.NATIVE, BenchCase.moba(32 * K, 512, 3).with(dtype));
-            cases.add(Field.NATIVE, BenchCase.moba(32 * K, 128, 8).with(dtype));
+            cases.add(BenchCase.moba(32 * K, 512, 3).with(dtype));
+            cases.add(BenchCase.moba(32 * K, 128, 8).with(dtype));
         }
-        return cases.add(Field.NATIVE, BenchCase.moba(8 * K, 512, 3).withHeads(8, 1))
-                .add(Field.NATIVE, BenchCase.moba(128 * K, 128, 8).routeAlone())
+        return cases.add(BenchCase.moba(128 * K, 512, 3))
+                .add(BenchCase.moba(128 * K, 128, 8))
+                .add(BenchCase.moba(128 * K, 128, 8).routeAlone())
+                .add(BenchCase.moba(8 * K, 512, 3).withHeads(8, 1))
                 .addAll(scaling(threads, mostThreads))
                 .addAll(decode(threads, mostThreads))
-                .add(Field.NATIVE, BenchCase.moba(1024 * K, 512, 3));
+                .add(BenchCase.moba(1024 * K, 512, 3));
     }
 }

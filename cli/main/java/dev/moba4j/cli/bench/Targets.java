@@ -4,9 +4,9 @@ import dev.moba4j.DType;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** The project's targets for the CPU, beside what a result file says. */
 final class Targets {
@@ -55,8 +55,11 @@ final class Targets {
     private void share(BenchCase which, double required) {
         String text = BenchTable.percent(required) + " of peak";
         Optional<Measurement> measured = byNative(which);
-        targets.add(measured.map(m ->
-                        Target.of(label(which), text, BenchTable.percent(m.shareOfPeak()), m.shareOfPeak() >= required))
+        targets.add(measured.map(m -> Target.of(
+                        label(which),
+                        text,
+                        BenchTable.percent(m.shareOfPeak()) + disturbed(m),
+                        m.shareOfPeak() >= required))
                 .orElseGet(() -> Target.notMeasured(label(which), text)));
     }
 
@@ -129,19 +132,20 @@ final class Targets {
             return;
         }
         double ratio = slow.get().milliseconds() / fast.get().milliseconds();
-        targets.add(Target.of(what, text, BenchTable.format("%.2f", ratio), ratio >= required));
+        targets.add(Target.of(
+                what, text, BenchTable.format("%.2f", ratio) + disturbed(slow.get(), fast.get()), ratio >= required));
     }
 
     private void decode() {
         String required = BenchTable.percent(SHARE_OF_BANDWIDTH) + " of bandwidth or "
                 + BenchTable.percent(SHARE_OF_PEAK) + " of peak";
-        Map<BenchCase, Field> cases = Suite.DECODE.cases(1, 1);
-        for (BenchCase which : cases.keySet()) {
+        for (BenchCase which : Suite.DECODE.cases(1, 1).keySet()) {
             targets.add(byNative(which)
                     .map(m -> Target.of(
                             label(which),
                             required,
-                            BenchTable.percent(m.shareOfBandwidth()) + ", " + BenchTable.percent(m.shareOfPeak()),
+                            BenchTable.percent(m.shareOfBandwidth()) + ", " + BenchTable.percent(m.shareOfPeak())
+                                    + disturbed(m),
                             m.shareOfBandwidth() >= SHARE_OF_BANDWIDTH || m.shareOfPeak() >= SHARE_OF_PEAK))
                     .orElseGet(() -> Target.notMeasured(label(which), required)));
         }
@@ -168,7 +172,8 @@ final class Targets {
                 * MILLION_TO_32K
                 * MILLION_TO_32K
                 / measured.get().milliseconds();
-        targets.add(Target.of(what, times, BenchTable.format("%.0f", ratio), ratio >= 200));
+        targets.add(Target.of(
+                what, times, BenchTable.format("%.0f", ratio) + disturbed(full.get(), measured.get()), ratio >= 200));
     }
 
     private Optional<Measurement> byNative(BenchCase which) {
@@ -180,6 +185,10 @@ final class Targets {
                 .filter(m -> m.isOf(which))
                 .filter(by)
                 .min(Comparator.comparingDouble(Measurement::milliseconds));
+    }
+
+    private static String disturbed(Measurement... measurements) {
+        return Stream.of(measurements).allMatch(Measurement::steady) ? "" : BenchTable.DISTURBED;
     }
 
     private static String label(BenchCase which) {
