@@ -11,6 +11,8 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.knowm.xchart.style.markers.Marker;
 import org.knowm.xchart.style.markers.SeriesMarkers;
@@ -26,12 +28,14 @@ final class BenchPlots {
     private static final String CONTENDERS = "contenders.png";
 
     private final List<Measurement> prefill;
+    private final SortedSet<String> contenders;
 
     /** Pictures of these measurements; of fp32 and whole sequences alone. */
     BenchPlots(List<Measurement> measurements) {
         prefill = measurements.stream()
                 .filter(m -> m.dtype().equals("F32") && m.direction().equals("forward") && m.queries() == m.tokens())
                 .toList();
+        contenders = new TreeSet<>(prefill.stream().map(Measurement::contender).toList());
     }
 
     /** Writes the pictures into {@code folder} and returns their paths. */
@@ -83,7 +87,7 @@ final class BenchPlots {
         return m.blockSize() == 0 ? "dense" : BenchTable.format("MoBA B%d k%d", m.blockSize(), m.topK());
     }
 
-    private static byte[] time(Map<String, List<Measurement>> lines) {
+    private byte[] time(Map<String, List<Measurement>> lines) {
         LengthChart chart = new LengthChart("Time of one attention call, one head, D = 128, fp32");
         lines.forEach((name, line) -> chart.line(
                 name,
@@ -126,15 +130,15 @@ final class BenchPlots {
         return contests;
     }
 
-    private static byte[] rates(Map<String, List<Measurement>> contests) {
-        List<String> contenders = contests.values().stream()
+    private byte[] rates(Map<String, List<Measurement>> contests) {
+        List<String> racers = contests.values().stream()
                 .flatMap(List::stream)
                 .map(Measurement::contender)
                 .distinct()
                 .toList();
-        RateChart chart = new RateChart(
-                "Useful arithmetic per second", "GFLOP/s", List.copyOf(contests.keySet()), contenders.size());
-        for (String contender : contenders) {
+        RateChart chart =
+                new RateChart("Useful arithmetic per second", "GFLOP/s", List.copyOf(contests.keySet()), racers.size());
+        for (String contender : racers) {
             List<Double> rates = new ArrayList<>();
             for (List<Measurement> contest : contests.values()) {
                 rates.add(contest.stream()
@@ -148,13 +152,13 @@ final class BenchPlots {
         return chart.png();
     }
 
-    private static Color color(String contender) {
+    private Color color(String contender) {
         return switch (contender) {
             case "native" -> ChartStyle.CHOSEN;
             case "vector" -> ChartStyle.JAVA;
             case "scalar" -> ChartStyle.GUIDE;
             case "pytorch" -> ChartStyle.FULL;
-            default -> ChartStyle.other(contender);
+            default -> ChartStyle.other(contenders.headSet(contender).size());
         };
     }
 }

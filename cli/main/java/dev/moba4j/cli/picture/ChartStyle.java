@@ -22,6 +22,7 @@ public final class ChartStyle {
 
     private static final Font HEADING = new Font(Font.SANS_SERIF, Font.BOLD, 17);
     private static final int LEGEND_LINE = 40;
+    private static final int MOST_LINES_INSIDE = 4;
     private static final Color GRID = new Color(0xE4E7EC);
 
     private static final Color[] OTHERS = {
@@ -33,9 +34,9 @@ public final class ChartStyle {
 
     private ChartStyle() {}
 
-    /** A colour for the one of this name, the same in every picture. */
-    public static Color other(String name) {
-        return OTHERS[Math.floorMod(name.hashCode(), OTHERS.length)];
+    /** A colour of one more, the {@code index}th, who has none of the names above. */
+    public static Color other(int index) {
+        return OTHERS[index % OTHERS.length];
     }
 
     /** White, one legible font, no legend. */
@@ -50,6 +51,11 @@ public final class ChartStyle {
         styler.setAxisTickLabelsFont(TEXT);
         styler.setPlotMargin(0);
         styler.setPlotGridLinesColor(GRID);
+    }
+
+    /** A legend without a border, where {@code lines} of it leave room for the plot. */
+    public static void showLegend(AxesChartStyler styler, LegendPosition position, int lines) {
+        showLegend(styler, lines > MOST_LINES_INSIDE ? LegendPosition.OutsideE : position);
     }
 
     /** A legend without a border. */

@@ -35,7 +35,6 @@ public final class LengthChart {
                 .yAxisTitle("seconds")
                 .build();
         ChartStyle.apply(chart.getStyler());
-        ChartStyle.showLegend(chart.getStyler(), LegendPosition.InsideNW);
         chart.getStyler().setYAxisLogarithmic(true);
         chart.getStyler().setMarkerSize(MARKER);
         // The library labels decades only on a logarithmic axis; lengths double.
@@ -69,6 +68,10 @@ public final class LengthChart {
 
     /** Draws the chart: a PNG file's bytes. */
     public byte[] png() {
+        ChartStyle.showLegend(
+                chart.getStyler(),
+                LegendPosition.InsideNW,
+                chart.getSeriesCollection().size());
         chart.getStyler().setXAxisMin(octaves.getMin() - MARGIN_OCTAVES).setXAxisMax(octaves.getMax() + MARGIN_OCTAVES);
         // Whole decades, so that there are labels at both ends.
         chart.getStyler()

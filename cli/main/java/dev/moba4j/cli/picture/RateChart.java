@@ -37,7 +37,7 @@ public final class RateChart {
                 .build();
         ChartStyle.apply(chart.getStyler());
         if (series > 1) {
-            ChartStyle.showLegend(chart.getStyler(), LegendPosition.OutsideS);
+            ChartStyle.showLegend(chart.getStyler(), LegendPosition.OutsideS, series);
         }
         chart.getStyler()
                 .setLabelsVisible(true)
