@@ -41,7 +41,7 @@ final class Race implements AutoCloseable {
     /**
      * Prepares a case.
      *
-     * @param seconds of timed runs for each contender, though at least three runs
+     * @param seconds of timed runs for each contender, though at least three runs; 0 for no more, and none to warm up but one
      */
     Race(BenchCase which, double seconds, Progress progress) {
         this.which = which;
@@ -94,8 +94,8 @@ final class Race implements AutoCloseable {
 
     /** Runs for a while; what is compiled meanwhile, until a second brings no more than a tenth. */
     private void warmUp(Contender contender, Attempt attempt) {
-        if (!contender.isCompiledAtRunTime()) {
-            best(attempt, WARM_UP_SECONDS);
+        if (!contender.isCompiledAtRunTime() || seconds == 0) {
+            best(attempt, Math.min(seconds, WARM_UP_SECONDS));
             return;
         }
         double before;
