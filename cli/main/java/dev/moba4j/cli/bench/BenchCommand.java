@@ -64,8 +64,7 @@ public final class BenchCommand implements Callable<Integer> {
             names = "--seconds",
             paramLabel = "S",
             description = "Timed runs of each contender in each case last so long, three runs at least; 0 to see"
-                    + " that it works;"
-                    + " default 0.4 to 1.5, by suite.")
+                    + " that it works; default 0.4 to 1.5, by suite.")
     private @Nullable Double seconds;
 
     @Option(
