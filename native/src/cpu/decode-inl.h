@@ -126,7 +126,9 @@ HWY_INLINE float ExponentiateRow(float* scores, int64_t num_keys, float score_sc
   for (int64_t i = 0; i < num_keys; i += kLanes) {
     maximum = hn::Max(maximum, hn::Load(kF32, scores + i));
   }
-  maximum = hn::MaxOfLanes(kF32, maximum);
+  // Among NaN the largest lane may be one beyond the keys. It must not be taken for a row's
+  // maximum: the row would seem unvisited.
+  maximum = hn::Max(hn::MaxOfLanes(kF32, maximum), old_maximum);
   const V scale = hn::Set(kF32, score_scale);
   V sum = hn::Zero(kF32);
   for (int64_t i = 0; i < num_keys; i += kLanes) {
