@@ -118,7 +118,7 @@ HWY_INLINE V LoadChannels(const char* source, int64_t count) {
   return hn::Load(kF32, widened);
 }
 
-// Asks for memory that is read soon, but not yet for the first-level cache.
+// Asks for memory that is read soon, for the second-level cache: the first is full.
 HWY_INLINE void PrefetchSpan(const char* data, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(data + i, 0, 2);
 }

@@ -1,14 +1,14 @@
 // What a SIMD target offers to the driver: a table of functions over plain structs. The kernels are
 // written once (the *-inl.h files) and compiled for every target by kernels.cpp.
 //
-// Vector lanes are queries. A panel is up to three vectors of queries side by side, stored
-// transposed: element [channel][query]. Keys and values are packed so that a register tile of
-// `key_tile` keys (or value channels) times one panel reads both operands contiguously:
+// Where scores are made lanes are queries. A panel is up to three vectors of queries side by side,
+// stored transposed: element [channel][query]. Keys and values are packed so that a register tile
+// of `key_tile` keys times one panel, or of queries times `value_tile` channels, reads both
+// operands contiguously:
 //   keys       [tile of key_tile keys][channel][key in tile]
-//   values     per key step: [slab of value_tile channels][key][channel in slab]; the last slab is
-//   as
-//              narrow as the channels, rounded up to vectors, leave it
+//   values     per key step: [slab of value_tile channels][key][channel in slab]
 //   centroids  like keys
+// The last slab is as narrow as the channels, rounded up to vectors, leave it.
 #pragma once
 
 #include <algorithm>

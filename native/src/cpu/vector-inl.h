@@ -66,18 +66,24 @@ HWY_INLINE void KeepInRegister(V& v) {
 #endif
 }
 
-// 2^x for x <= 0 (a hair above is fine), by a degree 5 minimax polynomial with p(0) = 1. Below
-// 2^-126 the result is exactly 0, so is that of -inf; NaN stays NaN.
+// 1 + c1 x + c2 x^2 + ... + c5 x^5.
+HWY_INLINE V Polynomial(V x, float c1, float c2, float c3, float c4, float c5) {
+  V p = hn::Set(kF32, c5);
+  p = hn::MulAdd(p, x, hn::Set(kF32, c4));
+  p = hn::MulAdd(p, x, hn::Set(kF32, c3));
+  p = hn::MulAdd(p, x, hn::Set(kF32, c2));
+  p = hn::MulAdd(p, x, hn::Set(kF32, c1));
+  return hn::MulAdd(p, x, hn::Set(kF32, 1.0f));
+}
+
+// 2^x for x <= 0 (a hair above is fine), by a degree 5 minimax polynomial. Below 2^-126 the result
+// is exactly 0, so is that of -inf; NaN stays NaN.
 #if HWY_TARGET == HWY_AVX3
 // On [0, 1), relative error 8.3e-8 and rounding. The processor takes the fraction and scales.
 HWY_INLINE V Exp2(V x) {
   const V fraction{_mm512_reduce_ps(x.raw, _MM_FROUND_TO_NEG_INF)};
-  V p = hn::Set(kF32, 1.8671301659196615e-3f);
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 9.017029777169228e-3f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 5.579991266131401e-2f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 2.4016444385051727e-1f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 6.931512951850891e-1f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 1.0f));
+  const V p = Polynomial(fraction, 6.931512951850891e-1f, 2.4016444385051727e-1f,
+                         5.579991266131401e-2f, 9.017029777169228e-3f, 1.8671301659196615e-3f);
   const __mmask16 not_tiny = _mm512_cmp_ps_mask(x.raw, _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
   return V{_mm512_maskz_scalef_ps(not_tiny, p.raw, x.raw)};
 }
@@ -89,12 +95,8 @@ HWY_INLINE V Exp2(V x) {
   const V magic = hn::Set(kF32, 12582912.0f + 127.0f);
   const V shifted = hn::Add(x, magic);
   const V fraction = hn::Sub(x, hn::Sub(shifted, magic));
-  V p = hn::Set(kF32, 1.3276472454890609e-3f);
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 9.675540961325169e-3f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 5.550713092088699e-2f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 2.4022120237350464e-1f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 6.931469440460205e-1f));
-  p = hn::MulAdd(p, fraction, hn::Set(kF32, 1.0f));
+  const V p = Polynomial(fraction, 6.931469440460205e-1f, 2.4022120237350464e-1f,
+                         5.550713092088699e-2f, 9.675540961325169e-3f, 1.3276472454890609e-3f);
   const V power = hn::BitCast(kF32, hn::ShiftLeft<23>(hn::BitCast(kI32, shifted)));
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(kF32, -126.0f)), hn::Mul(p, power));
 }

@@ -3,10 +3,10 @@
 //
 //   S = K Q^T            score tiles, one step of keys at a time
 //   P = exp(S - m)       m the running maximum of each query
-//   O = correction O + V^T P
+//   O = correction O + P V
 //   rows += O            after at most kChunkKeys keys
 //
-// Lanes never mix: what a row receives does not depend on the rows that share its panel.
+// Rows never mix: what one receives does not depend on the rows that share its panel.
 #if defined(MOBA_CPU_VISIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBA_CPU_VISIT_INL_H_
 #undef MOBA_CPU_VISIT_INL_H_
@@ -170,25 +170,20 @@ HWY_NOINLINE void AddRows(const RowState& state, const Panel& panel, const float
 
 // Asks memory for what a panel needs later: its rows' sums, and the queries of the rows behind it.
 // A share of that with each tile of the first step's keys, so that it arrives while tiles are
-// multiplied; into the second-level cache, as the first is full.
+// multiplied.
 template <int kVectors>
 HWY_INLINE void PrefetchShare(const ChunkVisit& visit, const Panel& panel, int64_t key) {
-  constexpr int64_t kLine = 64;
   constexpr int64_t kRows = kVectors * kLanes;
   const int64_t begin = key * kRows / kStepKeys;
   const int64_t end = (key + kKeyTile) * kRows / kStepKeys;
-  const auto prefetch = [](const void* memory, int64_t bytes) {
-    for (int64_t at = 0; at < bytes; at += kLine) {
-      __builtin_prefetch(static_cast<const char*>(memory) + at, 0, 2);
-    }
-  };
   for (int64_t i = begin; i < std::min(end, panel.num_rows); ++i) {
-    prefetch(visit.state.o + panel.rows[i] * visit.state.o_stride, visit.state.o_stride * 4);
+    const float* sums = visit.state.o + panel.rows[i] * visit.state.o_stride;
+    PrefetchSpan(reinterpret_cast<const char*>(sums), visit.state.o_stride * 4);
   }
   const QueryRows& query = visit.query;
   for (int64_t i = begin; i < std::min(end, panel.more_rows); ++i) {
-    prefetch(query.data + panel.rows[panel.num_rows + i] * query.stride_bytes,
-             query.head_dim * core::SizeOf(query.dtype));
+    PrefetchSpan(query.data + panel.rows[panel.num_rows + i] * query.stride_bytes,
+                 query.head_dim * core::SizeOf(query.dtype));
   }
 }
 
@@ -272,18 +267,18 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
   add(state, panel, weight, visit.scratch.output);
 }
 
-// Calls panel.template operator()<kVectors>(first_row, count) for panels that cover all rows, the
+// Calls body.template operator()<kVectors>(first_row, count) for panels that cover all rows, the
 // last of them no wider than it must be.
-template <class Panel>
-HWY_INLINE void ForEachPanel(int64_t num_rows, const Panel& panel) {
+template <class Body>
+HWY_INLINE void ForEachPanel(int64_t num_rows, const Body& body) {
   int64_t first = 0;
   for (; num_rows - first > 2 * kLanes; first += 3 * kLanes) {
-    panel.template operator()<3>(first, std::min(3 * kLanes, num_rows - first));
+    body.template operator()<3>(first, std::min(3 * kLanes, num_rows - first));
   }
   if (num_rows - first > kLanes) {
-    panel.template operator()<2>(first, num_rows - first);
+    body.template operator()<2>(first, num_rows - first);
   } else if (num_rows > first) {
-    panel.template operator()<1>(first, num_rows - first);
+    body.template operator()<1>(first, num_rows - first);
   }
 }
 
