@@ -86,6 +86,20 @@ TEST_P(Routing, AscendingAndDescendingScoresFindTheirTop) {
   EXPECT_EQ(SelectedByLast(WithBlockScores(descending, BlockSparse(2, 4))), (Blocks{0, 1, 2, 199}));
 }
 
+// Ties with the least one that is selected, wherever among the scores it lies.
+TEST_P(Routing, LeastOfTheBestMayBeAnyScore) {
+  for (double least : {0.0, -0.0, 1.0, -1.0, kInfinity, -kInfinity}) {
+    std::vector<double> scores(300, least);
+    for (size_t i = 0; i < scores.size(); i += 3) scores[i] = kNaN;
+    const Problem ties = WithBlockScores(scores, BlockSparse(2, 9));
+    EXPECT_EQ(SelectedByLast(ties), (Blocks{1, 2, 4, 5, 7, 8, 10, 11, 299})) << least;
+    if (least == kInfinity) continue;
+    for (size_t i : {50, 130, 298}) scores[i] = 2.0;
+    const Problem with_better = WithBlockScores(scores, BlockSparse(2, 9));
+    EXPECT_EQ(SelectedByLast(with_better), (Blocks{1, 2, 4, 5, 7, 50, 130, 298, 299})) << least;
+  }
+}
+
 TEST_P(Routing, NegativeZeroEqualsZero) {
   const Problem problem = WithBlockScores({-0.0, 0.0, -0.0, 0.0, 5}, BlockSparse(4, 3));
   EXPECT_EQ(SelectedByLast(problem), (Blocks{0, 1, 4}));

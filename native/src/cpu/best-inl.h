@@ -8,7 +8,10 @@
 #endif
 
 #include <algorithm>
+#include <bit>
+#include <limits>
 
+#include "core/carver.h"
 #include "core/top_k.h"
 #include "cpu/vector-inl.h"
 
@@ -18,6 +21,14 @@ namespace HWY_NAMESPACE {
 
 using VI = hn::Vec<I32>;
 
+// Scores as integers of the same order.
+HWY_INLINE VI KeyOf(V score) {
+  const auto bits = hn::BitCast(kI32, hn::Add(score, hn::Zero(kF32)));
+  const auto flip = hn::And(hn::ShiftRight<31>(bits), hn::Set(kI32, 0x7FFFFFFF));
+  const auto is_number = hn::RebindMask(kI32, hn::Eq(score, score));
+  return hn::IfThenElse(is_number, hn::Xor(bits, flip), hn::Set(kI32, core::kNaNScore));
+}
+
 // Blocks [first, last] of each query compete for `places`.
 template <int64_t kRows>
 struct Competition {
@@ -25,6 +36,8 @@ struct Competition {
   alignas(64) int32_t last[kRows];
   alignas(64) int32_t places[kRows];
   int64_t most_places = 0;
+  int64_t begin = 0;  // blocks [begin, all_end) compete in every row that has places
+  int64_t all_end = std::numeric_limits<int64_t>::max();
   int64_t end = 0;  // behind the last block that competes anywhere
 
   void Set(int64_t row, int64_t first_block, int64_t last_block, int64_t row_places) {
@@ -32,15 +45,14 @@ struct Competition {
     last[row] = static_cast<int32_t>(row_places > 0 ? last_block : -1);
     places[row] = static_cast<int32_t>(row_places);
     most_places = std::max(most_places, row_places);
+    begin = std::max(begin, first_block);
+    all_end = std::min<int64_t>(all_end, last[row] + 1);
     end = std::max<int64_t>(end, last[row] + 1);
   }
 
   // Keys of scores of blocks; lanes where a block does not compete get kNoScore.
   HWY_INLINE VI Keys(V score, int64_t lane0, VI block) const {
-    const auto bits = hn::BitCast(kI32, hn::Add(score, hn::Zero(kF32)));
-    const auto flip = hn::And(hn::ShiftRight<31>(bits), hn::Set(kI32, 0x7FFFFFFF));
-    const auto is_number = hn::RebindMask(kI32, hn::Eq(score, score));
-    const VI key = hn::IfThenElse(is_number, hn::Xor(bits, flip), hn::Set(kI32, core::kNaNScore));
+    const VI key = KeyOf(score);
     const auto outside = hn::Or(hn::Lt(block, hn::Load(kI32, first + lane0)),
                                 hn::Lt(hn::Load(kI32, last + lane0), block));
     return hn::IfThenElse(outside, hn::Set(kI32, core::kNoScore), key);
@@ -72,14 +84,60 @@ class SortedBest {
         blocks_(keys_ + width * kRows) {
     std::fill(keys_, keys_ + competition.most_places * kRows, core::kNoScore);
     std::fill(waiting_block_, waiting_block_ + kRows, kNone);
+    std::fill(below_, below_ + kRows, core::kNoScore);
     for (int v = 0; v < kVectors; ++v) hn::Store(hn::NaN(kF32), kF32, threshold_ + v * kLanes);
   }
 
+  // Scores of the first blocks, [block][row], before they are added. The best of a tile are as many
+  // blocks as there are tiles: what is less than the worst of as many as there are places stays
+  // out. Most of the first blocks would enter otherwise, only to be driven out by later ones.
+  void Foresee(const float* scores, int64_t num_blocks) {
+    const int64_t places = competition_.most_places;
+    const int64_t begin = core::RoundUp(competition_.begin, kKeyTile);
+    const int64_t end = std::min(num_blocks, competition_.all_end) / kKeyTile * kKeyTile;
+    if (end - begin < places * kKeyTile) return;
+    alignas(64) float best[kMostSorted * kLanes];
+    for (int64_t lane0 = 0; lane0 < kRows; lane0 += kLanes) {
+      const V lowest = hn::Set(kF32, -std::numeric_limits<float>::infinity());
+      for (int64_t i = 0; i < places * kLanes; i += kLanes) hn::Store(lowest, kF32, best + i);
+      for (int64_t block = begin; block < end; block += kKeyTile) {
+        V score = lowest;
+        MOBA_UNROLL for (int64_t b = 0; b < kKeyTile; ++b) {
+          const V other = hn::Load(kF32, scores + (block + b) * kRows + lane0);
+          score = hn::IfThenElse(hn::Gt(other, score), other, score);
+        }
+        for (int64_t i = 0; i < places * kLanes; i += kLanes) {
+          const V here = hn::Load(kF32, best + i);
+          hn::Store(hn::Max(here, score), kF32, best + i);
+          score = hn::Min(here, score);
+        }
+      }
+      const VI least = KeyOf(hn::Load(kF32, best + (places - 1) * kLanes));
+      // One less would be that of -0, which stands for no score and compares like +0.
+      const VI below = hn::Sub(least, hn::Set(kI32, 2));
+      hn::Store(below, kI32, below_ + lane0);
+      hn::Store(Threshold(below), kF32, threshold_ + lane0);
+    }
+  }
+
+  // Scores of a tile of blocks from `block` on, [block][row]. Which vectors hold one that enters is
+  // found out without a branch: it cannot be foreseen.
   HWY_INLINE void Add(const float* scores, int32_t block) {
+    V threshold[kVectors];
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const V score = hn::Load(kF32, scores + v * kLanes);
-      const auto stays_out = hn::Le(score, hn::Load(kF32, threshold_ + v * kLanes));
-      if (!hn::AllTrue(kF32, stays_out)) Wait(score, v * kLanes, block);
+      threshold[v] = hn::Load(kF32, threshold_ + v * kLanes);
+    }
+    uint32_t entering = 0;
+    MOBA_UNROLL for (int b = 0; b < kKeyTile; ++b) {
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+        const int i = b * kVectors + v;
+        const auto stays_out = hn::Le(hn::Load(kF32, scores + i * kLanes), threshold[v]);
+        entering |= static_cast<uint32_t>(!hn::AllTrue(kF32, stays_out)) << i;
+      }
+    }
+    for (; entering != 0; entering &= entering - 1) {
+      const int i = std::countr_zero(entering);
+      Wait(hn::Load(kF32, scores + i * kLanes), i % kVectors * kLanes, block + i / kVectors);
     }
   }
 
@@ -142,7 +200,7 @@ class SortedBest {
       key = hn::Min(key, here);
       number = hn::IfThenElse(better, block_here, number);
     }
-    hn::Store(Threshold(kept), kF32, threshold_ + lane0);
+    hn::Store(Threshold(hn::Max(kept, hn::Load(kI32, below_ + lane0))), kF32, threshold_ + lane0);
   }
 
   // Places that a query does not have, or did not fill.
@@ -162,8 +220,9 @@ class SortedBest {
   }
 
   const Competition<kRows>& competition_;
-  int32_t* keys_;    // [place][row], descending
-  int32_t* blocks_;  // [place][row]
+  int32_t* keys_;                     // [place][row], descending
+  int32_t* blocks_;                   // [place][row]
+  alignas(64) int32_t below_[kRows];  // scores with keys up to this do not enter in any case
   alignas(64) float threshold_[kRows];
   alignas(64) float waiting_score_[kRows] = {};
   alignas(64) int32_t waiting_block_[kRows];
@@ -183,10 +242,11 @@ class HeapBest {
     }
   }
 
-  HWY_INLINE void Add(const float* scores, int32_t block) {
-    for (int64_t lane0 = 0; lane0 < kRows; lane0 += kLanes) {
-      const VI keys =
-          competition_.Keys(hn::Load(kF32, scores + lane0), lane0, hn::Set(kI32, block));
+  HWY_INLINE void Add(const float* scores, int32_t first_block) {
+    for (int64_t at = 0; at < kKeyTile * kRows; at += kLanes) {
+      const int64_t lane0 = at % kRows;
+      const int32_t block = first_block + static_cast<int32_t>(at / kRows);
+      const VI keys = competition_.Keys(hn::Load(kF32, scores + at), lane0, hn::Set(kI32, block));
       const auto enters = hn::Gt(keys, hn::Load(kI32, threshold_ + lane0));
       if (HWY_LIKELY(hn::AllFalse(kI32, enters))) continue;
       alignas(64) int32_t lane_keys[kLanes];
@@ -198,6 +258,7 @@ class HeapBest {
     }
   }
 
+  void Foresee(const float* /*scores*/, int64_t /*num_blocks*/) {}
   void End() {}
 
   int64_t Choose(int64_t row, int32_t* chosen) const {

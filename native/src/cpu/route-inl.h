@@ -103,7 +103,8 @@ void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) 
   for (int64_t step = 0; step < competition.end; step += kStepKeys) {
     const int64_t step_end = std::min(step + kStepKeys, competition.end);
     ScoreCentroids<kVectors>(window, rows, num_rows, step, step_end - step);
-    for (int64_t block = step; block < step_end; ++block) {
+    if (step == 0) best.Foresee(window.scratch.scores, step_end);
+    for (int64_t block = step; block < step_end; block += kKeyTile) {
       best.Add(window.scratch.scores + (block - step) * kRows, static_cast<int32_t>(block));
     }
   }
