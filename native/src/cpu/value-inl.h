@@ -22,6 +22,9 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
+// Keys ahead of which values are asked for.
+inline constexpr int64_t kKeysAhead = 8;
+
 // The values of one step, and the probabilities of a panel of kPanelRows queries for its keys.
 struct ValueStep {
   const float* values;         // [slab][packed key][channel of the slab]
@@ -52,6 +55,10 @@ HWY_NOINLINE void ValueTile(const float* HWY_RESTRICT values,
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(kF32);
   }
   for (int64_t key = 0; key < keys; ++key) {
+    // Slabs come from the second-level cache; across a page the processor does not look ahead.
+    MOBA_UNROLL for (int64_t i = 0; i < kVectors * kLanes; i += 16) {
+      __builtin_prefetch(values + kKeysAhead * kVectors * kLanes + i);
+    }
     V operand[kVectors];
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       operand[v] = hn::Load(kF32, values + v * kLanes);
