@@ -64,7 +64,8 @@ HWY_INLINE void MultiplyRows(const V (&key)[kKeys], const float* HWY_RESTRICT qu
 }
 
 // scores[row][key] of kRows rows and all keys; the last key stands in for those that a tile lacks.
-// Asks for `ahead`, where there is any, meanwhile.
+// Asks for `ahead`, where there is any, meanwhile: line by line between the multiplications, as a
+// row of prefetches at once holds up everything behind it.
 template <DType kType, int kRows>
 HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT queries,
                             int64_t query_stride, float* HWY_RESTRICT scores,
@@ -74,11 +75,11 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
   const int64_t whole = keys.channels / kLanes * kLanes;
   for (int64_t first = 0; first < keys.num_rows; first += kKeys) {
     const char* row[kKeys];
+    const char* later[kKeys];
     MOBA_UNROLL for (int j = 0; j < kKeys; ++j) {
       row[j] = keys.data + std::min(first + j, keys.num_rows - 1) * keys.stride_bytes;
-      if (first + j < ahead.num_rows) {
-        PrefetchSpan(ahead.data + (first + j) * ahead.stride_bytes, ahead.channels * kSize);
-      }
+      later[j] =
+          first + j < ahead.num_rows ? ahead.data + (first + j) * ahead.stride_bytes : row[j];
     }
     V sum[kRows][kKeys];
     MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -87,6 +88,7 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
     V key[kKeys];
     for (int64_t c = 0; c < whole; c += kLanes) {
       MOBA_UNROLL for (int j = 0; j < kKeys; ++j) {
+        __builtin_prefetch(later[j] + c * kSize, 0, 2);
         key[j] = LoadFloats<kType>(row[j] + c * kSize);
         KeepInRegister(key[j]);
       }
