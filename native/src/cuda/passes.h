@@ -6,6 +6,10 @@
 
 namespace moba::cuda {
 
+// What partial results and lists may take, where one kv head needs no more: at one million queries
+// of 16 heads, K = 8 and D = 128 there is a pass for each head.
+inline constexpr int64_t kPassBudget = int64_t{5} << 29;
+
 struct RunSize {
   int64_t rows;  // queries of all sequences
   int64_t num_kv_heads;

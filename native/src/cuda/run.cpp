@@ -55,7 +55,8 @@ struct Workspace {
     selected = carver.Take<int32_t>(shape.max_tokens_q * shape.num_heads * width);
     scores = carver.Take<float>(routes ? workers * most_blocks : 0);
     if (tensor_cores != TensorCores::kNone) {
-      on_tensor_cores.emplace(tensor_cores, shape, plan.longest_sum, kPassBudget, carver);
+      on_tensor_cores.emplace(tensor_cores, shape, plan.limits.longest_sum, plan.limits.pass_budget,
+                              carver);
     }
     if (plan.full_attention != nullptr) by_cudnn.emplace(*plan.full_attention, carver);
   }
@@ -133,7 +134,7 @@ void DescribeKernels(const Plan& plan, TensorCores tensor_cores, char* text, siz
     kernels += "by cuDNN where a run has " + std::to_string(s.batch) + " x " +
                std::to_string(s.q_len) + " queries and " + std::to_string(s.k_len) + " keys, else ";
   }
-  const char* const portable = WhyNotFor(shape, plan.longest_sum, tensor_cores);
+  const char* const portable = WhyNotFor(shape, plan.limits.longest_sum, tensor_cores);
   kernels +=
       portable == nullptr ? "on tensor cores" : std::string("by portable kernels, as ") + portable;
   const std::string why_not = WhyNotByCudnn(shape);
@@ -155,7 +156,7 @@ Status Run(const Plan& plan, const core::Problem& problem, const core::SequenceS
   SequenceTotals totals;
   if (const Status status =
           StoreSequences(queue, plan.shape, problem.operation, source, problem.num_sequences,
-                         plan.longest_sum, memory.sequences, totals);
+                         plan.limits.longest_sum, memory.sequences, totals);
       !status.ok()) {
     return status;
   }

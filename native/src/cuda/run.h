@@ -12,15 +12,22 @@
 #include "core/sequence_source.h"
 #include "cuda/attend.h"
 #include "cuda/cudnn/graph.h"
+#include "cuda/passes.h"
 #include "cuda/queue.h"
 
 namespace moba::cuda {
+
+// What a run is cut by, into parts and passes. Tests have smaller ones.
+struct Limits {
+  int64_t longest_sum = kLongestSum;
+  int64_t pass_budget = kPassBudget;
+};
 
 // What runs of one shape share.
 struct Plan {
   core::PlanShape shape;
   std::unique_ptr<cudnn::Graph> full_attention = nullptr;  // none: by own kernels
-  int64_t longest_sum = kLongestSum;
+  Limits limits = {};
 };
 
 // For the selected device.

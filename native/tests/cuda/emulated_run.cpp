@@ -122,9 +122,9 @@ core::Problem RunOf(const Problem& problem, const RunOptions& options, const Cal
 }
 
 moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
-                           int64_t given_sequences, int64_t longest_sum) {
+                           int64_t given_sequences, const moba::cuda::Limits& limits) {
   moba::cuda::Plan plan = moba::cuda::MakePlan(ShapeOf(problem, call.config));
-  plan.longest_sum = longest_sum;
+  plan.limits = limits;
   call.workspace_memory.emplace(
       moba::cuda::WorkspaceBytes(plan, kEmulatedWorkers, moba::cuda::emulated_tensor_cores),
       core::kWorkspaceAlignment);
@@ -159,9 +159,9 @@ Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptio
 }
 
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options,
-                const Selection* imported, int64_t longest_sum) {
+                const Selection* imported, const moba::cuda::Limits& limits) {
   return InEveryOrder(problem, operation, options, imported, [&](Call& call) {
-    return Emulate(problem, options, call, INT64_MAX, longest_sum);
+    return Emulate(problem, options, call, INT64_MAX, limits);
   });
 }
 

@@ -53,7 +53,7 @@ moba::core::Problem RunOf(const Problem& problem, const RunOptions& options, con
 // `given_sequences` are not to be had from the source.
 moba::cuda::Status Emulate(const Problem& problem, const RunOptions& options, Call& call,
                            int64_t given_sequences = INT64_MAX,
-                           int64_t longest_sum = moba::cuda::kLongestSum);
+                           const moba::cuda::Limits& limits = {});
 
 // What `run` does with a call succeeds in every order of a block's threads: expects the same bits
 // from all.
@@ -62,7 +62,7 @@ Outcome InEveryOrder(const Problem& problem, Operation operation, const RunOptio
                      const std::function<moba::cuda::Status(Call& call)>& run);
 
 Outcome Emulate(const Problem& problem, Operation operation, const RunOptions& options = {},
-                const Selection* imported = nullptr, int64_t longest_sum = moba::cuda::kLongestSum);
+                const Selection* imported = nullptr, const moba::cuda::Limits& limits = {});
 
 }  // namespace moba_test
 

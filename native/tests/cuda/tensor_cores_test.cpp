@@ -9,6 +9,7 @@
 namespace moba_test {
 namespace {
 
+using moba::cuda::Limits;
 using moba::cuda::TensorCores;
 
 // The device has these while this lives.
@@ -97,7 +98,7 @@ std::string NameOf(const testing::TestParamInfo<TensorCoresCase>& info) {
   return info.param.grid.name;
 }
 
-void ExpectRight(const TensorCoresCase& test_case, int64_t longest_sum) {
+void ExpectRight(const TensorCoresCase& test_case, const Limits& limits) {
   const WithTensorCores with(test_case.cores);
   Problem problem = test_case.grid.problem;
   RunOptions run = test_case.grid.run;
@@ -105,7 +106,7 @@ void ExpectRight(const TensorCoresCase& test_case, int64_t longest_sum) {
   run.workspace_fill = 0x3c;
   Randomize(&problem, 1);
   const int64_t products = moba::cuda::emulated_products;
-  const Outcome attended = Emulate(problem, Operation::kAttend, run, nullptr, longest_sum);
+  const Outcome attended = Emulate(problem, Operation::kAttend, run, nullptr, limits);
   EXPECT_GT(moba::cuda::emulated_products, products);
   if (problem.Full()) {
     ExpectRightAttention(problem, nullptr, attended);
@@ -114,13 +115,13 @@ void ExpectRight(const TensorCoresCase& test_case, int64_t longest_sum) {
   ExpectRightSelection(problem, attended.selection);
   ExpectRightAttention(problem, &attended.selection, attended);
   const Outcome selected =
-      Emulate(problem, Operation::kAttendSelected, run, &attended.selection, longest_sum);
+      Emulate(problem, Operation::kAttendSelected, run, &attended.selection, limits);
   ExpectRightAttention(problem, &attended.selection, selected);
 }
 
 class TensorCoresForward : public testing::TestWithParam<TensorCoresCase> {};
 
-TEST_P(TensorCoresForward, MatchesOracle) { ExpectRight(GetParam(), moba::cuda::kLongestSum); }
+TEST_P(TensorCoresForward, MatchesOracle) { ExpectRight(GetParam(), {}); }
 
 INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresForward,
                          testing::ValuesIn(On(TensorCores::kAmpere, Cases())), NameOf);
@@ -151,12 +152,65 @@ std::vector<GridCase> CasesInParts() {
 
 class TensorCoresParts : public testing::TestWithParam<TensorCoresCase> {};
 
-TEST_P(TensorCoresParts, MatchOracle) { ExpectRight(GetParam(), kLongestPart); }
+TEST_P(TensorCoresParts, MatchOracle) { ExpectRight(GetParam(), {.longest_sum = kLongestPart}); }
 
 INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresParts,
                          testing::ValuesIn(On(TensorCores::kAmpere, CasesInParts())), NameOf);
 INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresParts,
                          testing::ValuesIn(On(TensorCores::kHopper, CasesInParts())), NameOf);
+
+// Of 344 queries, in passes that begin and end inside sequences.
+std::vector<GridCase> CasesInPasses() {
+  const std::vector<Lengths> sequences = {{0, 0},  {37, 37}, {2, 90},   {170, 203},
+                                          {0, 17}, {5, 0},   {130, 130}};
+  std::vector<GridCase> cases;
+  for (int32_t dtype : {MOBA_F16, MOBA_BF16}) {
+    for (int32_t routing : {MOBA_ROUTING_PER_HEAD, MOBA_ROUTING_PER_GROUP}) {
+      for (int64_t block_size : {0, 20, 64}) {
+        const moba_options options = block_size == 0 ? FullAttention() : BlockSparse(block_size, 3);
+        Problem problem = moba_test::MakeProblem(dtype, 4, 2, 64, sequences, options);
+        if (block_size > 0) problem.options.routing = routing;
+        problem.options.causal = routing == MOBA_ROUTING_PER_HEAD;
+        cases.push_back({DtypeName(dtype) + Name("_B", block_size) +
+                             (routing == MOBA_ROUTING_PER_GROUP ? "_per_group_bidirectional" : ""),
+                         problem,
+                         {}});
+      }
+    }
+  }
+  return cases;
+}
+
+class TensorCoresPasses : public testing::TestWithParam<TensorCoresCase> {};
+
+TEST_P(TensorCoresPasses, HaveTheBitsOfOne) {
+  const WithTensorCores with(GetParam().cores);
+  Problem problem = GetParam().grid.problem;
+  Randomize(&problem, 4);
+  // With the least memory there are three passes for each kv head. Parts give full attention lists.
+  const Limits one = {.longest_sum = kLongestPart};
+  const Limits several = {.longest_sum = kLongestPart, .pass_budget = 1};
+  moba::cuda::Plan plan = {ShapeOf(problem, Call(problem, Operation::kAttend, {}).config)};
+  const auto bytes = [&](const Limits& limits) {
+    plan.limits = limits;
+    return moba::cuda::WorkspaceBytes(plan, kEmulatedWorkers, GetParam().cores);
+  };
+  EXPECT_LT(bytes(several), bytes(one));
+
+  RunOptions run;
+  run.workspace_fill = 0x3c;  // as above
+  const Outcome expected = Emulate(problem, Operation::kAttend, run, nullptr, one);
+  const Outcome attended = Emulate(problem, Operation::kAttend, run, nullptr, several);
+  EXPECT_EQ(attended.o_bits, expected.o_bits);
+  EXPECT_EQ(attended.lse_bits, expected.lse_bits);
+  const Selection* const selection = problem.Full() ? nullptr : &attended.selection;
+  ExpectRightAttention(problem, selection, attended);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ampere, TensorCoresPasses,
+                         testing::ValuesIn(On(TensorCores::kAmpere, CasesInPasses())), NameOf);
+INSTANTIATE_TEST_SUITE_P(Hopper, TensorCoresPasses,
+                         testing::ValuesIn(On(TensorCores::kHopper, CasesInPasses())), NameOf);
 
 class TensorCoresRuns : public testing::TestWithParam<TensorCores> {};
 
@@ -165,7 +219,7 @@ TEST_P(TensorCoresRuns, OfLongSumsStayOnTensorCores) {
   Problem problem = MakeProblem(MOBA_F16, 64, {{200, 200}}, FullAttention());
   Randomize(&problem, 3);
   const auto lse_bits = [&](int64_t longest_sum) {
-    return Emulate(problem, Operation::kAttend, {}, nullptr, longest_sum).lse_bits;
+    return Emulate(problem, Operation::kAttend, {}, nullptr, {.longest_sum = longest_sum}).lse_bits;
   };
   const auto portable = lse_bits(45);
   const WithTensorCores with(GetParam());

@@ -82,7 +82,9 @@ struct Contiguous {
                   .query_tiles = item.tile.count > 0 ? 1 : 0};
     if (item.tile.count > 0 && (causal || sequence.dense)) {
       const int64_t last = item.tile.first + item.tile.count - 1;
-      item.range.first = FirstKey(sequence, item.tile.first);
+      // Tiles of keys begin at the same ones for all queries: so a row's bits do not depend on the
+      // others of its tile, which depend on passes and neighbours.
+      item.range.first = FirstKey(sequence, item.tile.first) & -kMostTileKeys;
       item.range.end = static_cast<int32_t>(sequence.LastVisibleKey(last, causal)) + 1;
       if (item.range.end <= 0) item.range.first = item.range.end = 0;
     }

@@ -8,10 +8,6 @@
 
 namespace moba::cuda {
 
-// What partial results and lists may take, where one kv head needs no more: at one million queries
-// of 16 heads, K = 8 and D = 128 there is a pass for each head.
-inline constexpr int64_t kPassBudget = int64_t{5} << 29;
-
 // Why runs of a plan cannot go this way; null if they can.
 const char* WhyNotFor(const core::PlanShape& shape, int64_t longest_sum, TensorCores tensor_cores);
 

@@ -15,6 +15,7 @@
 namespace moba::cuda {
 
 inline constexpr int kTileQueries = 128;
+inline constexpr int kMostTileKeys = 128;  // a multiple of every tile's keys
 
 // A thread has rows `row` and `row` + 8 of a tile; row r of these two sees the keys
 // [low[r], high[r]) of the sequence.
