@@ -38,6 +38,8 @@ CORRECTNESS = [
     ("*Device*", 90),
     ("Small/Sampled.*:Large/Sampled.*", 300),
 ]
+# Once more on a Hopper, with the kernels of other devices: MOBA_CUDA_TENSOR_CORES.
+FOR_AMPERE = [("*Routing.*", 30), ("TensorCores/Forward.*", 60)]
 
 # A few cases of each kernel, for tools that slow it down a hundredfold.
 FORWARD = "Forward.MatchesOracle/cuda_"
@@ -55,6 +57,7 @@ class Report:
         self.deadline = time.monotonic() + seconds
         self.folder = folder
         self.quick = quick
+        self.device = ""  # in the words of smoke
         self.lines = []
         self.found = []
         self.scratch = tempfile.mkdtemp(prefix="moba-kit-")
@@ -104,8 +107,10 @@ def smoke(report, log):
             continue
         well, tail = report.program("smoke", command, 60, log)
         report.say("             " + (tail[-1].strip() if tail else "it printed nothing"))
-        if command[0] == BENCH and not well:
-            return False
+        if command[0] == BENCH:
+            report.device = tail[-1] if tail else ""
+            if not well:
+                return False
     report.suite("smoke", f"HeadDims/{FORWARD}f32_D64:HeadDims/{FORWARD}bf16_D128", 60, log, report.environment,
                  what="two small runs against the oracle")
     return not report.found
@@ -120,6 +125,10 @@ def correctness(report, log):
                   if not filter_.startswith("Large/")]
     for filter_, limit in chosen:
         report.suite("correctness", filter_, limit, log, environment)
+    if "compute capability 9.0" in report.device:
+        for filter_, limit in FOR_AMPERE:
+            report.suite("correctness", filter_, limit, log, {**environment, "MOBA_CUDA_TENSOR_CORES": "ampere"},
+                         what=f"{filter_} with the kernels for Ampere")
 
 
 def sanitizer(report, log):

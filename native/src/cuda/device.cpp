@@ -8,6 +8,7 @@
 #include "cuda/ampere/tile.h"
 #include "cuda/cudnn/graph.h"
 #include "cuda/runtime_error.h"
+#include "cuda/tensor_cores_choice.h"
 
 namespace moba::cuda {
 namespace {
@@ -21,12 +22,27 @@ bool HasDriver() {
   return driver != nullptr && dlclose(driver) == 0;
 }
 
-// Of the selected device; 0 if it does not answer.
-int Attribute(cudaDeviceAttr attribute) {
-  int device = 0;
+// 0 if the device does not answer.
+int Attribute(int device, cudaDeviceAttr attribute) {
   int value = 0;
-  if (cudaGetDevice(&device) != cudaSuccess) return 0;
   return cudaDeviceGetAttribute(&value, attribute, device) == cudaSuccess ? value : 0;
+}
+
+int SelectedDevice() {
+  int device = 0;
+  return cudaGetDevice(&device) == cudaSuccess ? device : -1;
+}
+
+TensorCoresChoice ChoiceOn(int device) {
+  const auto own = [&] {
+    const bool hopper = Attribute(device, cudaDevAttrComputeCapabilityMajor) == 9 &&
+                        Attribute(device, cudaDevAttrComputeCapabilityMinor) == 0;
+    if (hopper) return TensorCores::kHopper;
+    const bool has_memory =
+        Attribute(device, cudaDevAttrMaxSharedMemoryPerBlockOptin) >= ampere::kMostSharedBytes;
+    return has_memory ? TensorCores::kAmpere : TensorCores::kNone;
+  };
+  return ChooseTensorCores(own(), ChosenTensorCores());
 }
 
 }  // namespace
@@ -55,10 +71,18 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
     return false;
   }
   const bool usable = device.major >= kLeastMajor;
+  const TensorCoresChoice choice = ChoiceOn(ordinal);
+  if (usable && !choice.fault.empty()) {
+    std::snprintf(text, size, "%s", choice.fault.c_str());
+    return false;
+  }
+  const char* const name = ChosenTensorCores();
+  const std::string chosen =
+      name == nullptr ? "" : std::string("tensor cores chosen: ") + name + ", ";
   char full_attention[96] = "expected at least 8.0";
   if (usable) cudnn::DescribeLibrary(full_attention, sizeof full_attention);
-  std::snprintf(text, size, "%s, compute capability %d.%d, %s", device.name, device.major,
-                device.minor, full_attention);
+  std::snprintf(text, size, "%s, compute capability %d.%d, %s%s", device.name, device.major,
+                device.minor, chosen.c_str(), full_attention);
   return usable;
 }
 
@@ -66,15 +90,8 @@ Status SelectDevice(int32_t ordinal) { return FromRuntime(cudaSetDevice(ordinal)
 
 int64_t Workers() { return 132 * kWorkersPerMultiprocessor; }  // Hopper has 132 multiprocessors
 
-TensorCores TensorCoresOfDevice() {
-  const bool hopper = Attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
-                      Attribute(cudaDevAttrComputeCapabilityMinor) == 0;
-  if (hopper) return TensorCores::kHopper;
-  const bool has_memory =
-      Attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin) >= ampere::kMostSharedBytes;
-  return has_memory ? TensorCores::kAmpere : TensorCores::kNone;
-}
+TensorCores TensorCoresOfDevice() { return ChoiceOn(SelectedDevice()).tensor_cores; }
 
-int64_t Multiprocessors() { return Attribute(cudaDevAttrMultiProcessorCount); }
+int64_t Multiprocessors() { return Attribute(SelectedDevice(), cudaDevAttrMultiProcessorCount); }
 
 }  // namespace moba::cuda

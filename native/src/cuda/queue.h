@@ -8,7 +8,7 @@ namespace moba::cuda {
 // Blocks of plain kernels that share a multiprocessor.
 inline constexpr int64_t kWorkersPerMultiprocessor = 8;
 
-// Which tensor cores kernels may be made for.
+// Which tensor cores kernels may be made for. A device that has some has those above them as well.
 enum class TensorCores {
   kNone,
   kAmpere,  // of compute capability 8.0, and of all devices after it

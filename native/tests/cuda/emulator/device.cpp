@@ -4,28 +4,24 @@
 #include "cuda/runtime.h"
 
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
+#include "cuda/tensor_cores_choice.h"
 #include "device.h"
 
 namespace moba::cuda {
 
-namespace {
-
-TensorCores FromEnvironment() {
-  const char* const name = std::getenv("MOBA_EMULATED_TENSOR_CORES");
-  if (name == nullptr) return TensorCores::kNone;
-  return std::strcmp(name, "hopper") == 0 ? TensorCores::kHopper : TensorCores::kAmpere;
-}
-
-}  // namespace
-
-TensorCores emulated_tensor_cores = FromEnvironment();
+TensorCores emulated_tensor_cores =
+    ChosenTensorCores() == nullptr
+        ? TensorCores::kNone
+        : ChooseTensorCores(TensorCores::kHopper, ChosenTensorCores()).tensor_cores;
 
 bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
-  std::snprintf(text, size, ordinal == 0 ? "emulation" : "there is one emulated device, 0");
-  return ordinal == 0;
+  const std::string fault = ChooseTensorCores(TensorCores::kHopper, ChosenTensorCores()).fault;
+  std::snprintf(text, size, "%s",
+                ordinal != 0     ? "there is one emulated device, 0"
+                : !fault.empty() ? fault.c_str()
+                                 : "emulation");
+  return ordinal == 0 && fault.empty();
 }
 
 Status SelectDevice(int32_t /*ordinal*/) { return Status::Ok(); }

@@ -8,7 +8,7 @@
 
 namespace moba::cuda {
 
-// At first what the environment says, where MOBA_EMULATED_TENSOR_CORES may be `hopper` or `ampere`.
+// At first what the environment chooses (MOBA_CUDA_TENSOR_CORES), or none.
 extern TensorCores emulated_tensor_cores;
 // Products that they have done so far.
 inline std::atomic<int64_t> emulated_products = 0;
