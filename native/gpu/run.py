@@ -32,6 +32,7 @@ CORRECTNESS = [
     ("TensorCores/Forward.*", 60),
     ("*Forward.*:-Large/*:TensorCores/*", 90),
     ("Large/Forward.*", 60),
+    ("*Dense.*", 120),
     ("*ImportedSelection.*:*RoutedContainment.*:*Containment.*", 60),
     ("*LongRows.*", 60),
     ("*SameBits.*:*Chunked.*", 60),

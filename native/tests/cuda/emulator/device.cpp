@@ -20,6 +20,7 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
   std::snprintf(text, size, "%s",
                 ordinal != 0     ? "there is one emulated device, 0"
                 : !fault.empty() ? fault.c_str()
+                : emulated_cudnn ? "emulation, with cuDNN"
                                  : "emulation");
   return ordinal == 0 && fault.empty();
 }
