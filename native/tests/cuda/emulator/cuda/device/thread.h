@@ -6,6 +6,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <string>
+#include <typeinfo>
 
 #include "cuda/queue.h"
 #include "machine.h"
@@ -83,8 +86,18 @@ void GiveRegisters() {}
 template <int kRegisters>
 void TakeRegisters() {}
 
+// Dynamic shared memory of each kernel that the program holds a launch of, by its mangled name.
+inline std::map<std::string, int64_t>& DynamicSharedBytes() {
+  static std::map<std::string, int64_t> bytes;
+  return bytes;
+}
+template <class Kernel>
+inline const bool dynamic_shared_bytes_are_noted =
+    DynamicSharedBytes().emplace(typeid(Kernel).name(), Kernel::kSharedBytes).second;
+
 template <class Kernel>
 Status LaunchThreads(const Queue& queue, const Kernel& kernel, int64_t blocks) {
+  static_cast<void>(dynamic_shared_bytes_are_noted<Kernel>);
   return Enqueue(queue, [kernel, blocks] {
     for (int64_t block = 0; block < blocks; ++block) {
       emulator::Machine::Run(Kernel::kThreads, Kernel::kSharedBytes, block, blocks,
