@@ -5,8 +5,9 @@
 //   moba_gpu_bench [--seconds S] -            cases from standard input, one a line, as they come
 //
 // A case is TOKENS,HEADS,BLOCK_SIZE,TOP_K; a block size of 0 is full attention. Heads have 128
-// channels in bf16. Each case alternates the two operations, after copies that empty the
-// second-level cache; what counts is the median. The copies' own rate is in the result as well.
+// channels in bf16, or, with ,HEAD_DIM,f16 behind that, others in fp16. Each case alternates the
+// two operations, after copies that empty the second-level cache; what counts is the median. The
+// copies' own rate is in the result as well, and which kernels served (moba_plan_get_info).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -80,15 +81,24 @@ float Median(std::vector<float> values) {
   return values[values.size() / 2];
 }
 
-Shape ParseCase(const std::string& text) {
-  long long tokens = 0, heads = 0, block_size = 0, top_k = 0;
+struct Case {
+  Shape shape;
+  int32_t dtype;
+};
+
+Case ParseCase(const std::string& text) {
+  long long tokens = 0, heads = 0, block_size = 0, top_k = 0, head_dim = 128;
   int length = 0;
-  if (std::sscanf(text.c_str(), "%lld,%lld,%lld,%lld%n", &tokens, &heads, &block_size, &top_k,
-                  &length) != 4 ||
-      static_cast<size_t>(length) != text.size() || tokens < 1 || heads < 1) {
-    throw std::invalid_argument(text + " is no case, expected TOKENS,HEADS,BLOCK_SIZE,TOP_K");
+  int length_f16 = 0;
+  const int read = std::sscanf(text.c_str(), "%lld,%lld,%lld,%lld%n,%lld,f16%n", &tokens, &heads,
+                               &block_size, &top_k, &length, &head_dim, &length_f16);
+  const bool f16 = read == 5;
+  const int end = f16 ? length_f16 : length;
+  if (read < 4 || static_cast<size_t>(end) != text.size() || tokens < 1 || heads < 1) {
+    throw std::invalid_argument(
+        text + " is no case, expected TOKENS,HEADS,BLOCK_SIZE,TOP_K or more: ,HEAD_DIM,f16");
   }
-  return {text, tokens, heads, heads, 128, block_size, top_k};
+  return {{text, tokens, heads, heads, head_dim, block_size, top_k}, f16 ? MOBA_F16 : MOBA_BF16};
 }
 
 class Bench {
@@ -99,8 +109,9 @@ class Bench {
     }
   }
 
-  void Run(const Shape& shape) {
-    Workload workload(device_.engine(), shape, MOBA_BF16);
+  void Run(const Case& measured) {
+    const Shape& shape = measured.shape;
+    Workload workload(device_.engine(), shape, measured.dtype);
     const auto attend = [&] { workload.Attend(device_.stream()); };
     const auto route = [&] { workload.Route(device_.stream()); };
     std::vector<float> attend_ms, route_ms, copy_ms;
@@ -125,11 +136,12 @@ class Bench {
     std::printf(
         "{\"tokens\": %lld, \"heads\": %lld, \"head_dim\": %lld, \"block_size\": %lld, "
         "\"top_k\": %lld, \"route_ms\": %.5f, \"attend_ms\": %.5f, \"useful_gflop\": %.5f, "
-        "\"copy_tbs\": %.4f, \"runs\": %zu}\n",
+        "\"copy_tbs\": %.4f, \"runs\": %zu, \"kernels\": \"%s\"}\n",
         static_cast<long long>(shape.tokens), static_cast<long long>(shape.heads),
         static_cast<long long>(shape.head_dim), static_cast<long long>(shape.block_size),
         static_cast<long long>(shape.top_k), route_ms.empty() ? 0 : Median(route_ms),
-        Median(attend_ms), workload.UsefulGflop(), copy, attend_ms.size());
+        Median(attend_ms), workload.UsefulGflop(), copy, attend_ms.size(),
+        workload.Kernels().c_str());
     std::fflush(stdout);
   }
 

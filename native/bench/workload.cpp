@@ -184,6 +184,13 @@ void Workload::Route(void* stream) {
                    nullptr));
 }
 
+std::string Workload::Kernels() const {
+  moba_plan_info info = {};
+  info.struct_size = sizeof info;
+  Check(moba_plan_get_info(plan_.get(), &info));
+  return info.kernels;
+}
+
 double Workload::UsefulGflop() const {
   double pairs = 0;
   for (int64_t p = shape_.tokens - shape_.Queries(); p < shape_.tokens; ++p) {

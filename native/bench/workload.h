@@ -60,6 +60,8 @@ class Workload {
   void Route(void* stream = nullptr);  // block-sparse only
 
   bool BlockSparse() const { return shape_.block_size > 0; }
+  // Which kernels serve it, in words.
+  std::string Kernels() const;
   // 2 (D + Dv) per visible, selected pair.
   double UsefulGflop() const;
   // 2 D per score of a query and the centroid of a block before its own.

@@ -2,7 +2,9 @@
 
 RESULTS gets one JSON object a line, as soon as it is known:
   {"name": "moba4j", "tokens", "heads", "head_dim", "block_size", "top_k", "route_ms", "attend_ms", "useful_gflop",
-   "copy_tbs", "runs", "matmul_tflops"}      attend_ms includes routing; block_size 0 is full attention
+   "copy_tbs", "runs", "kernels", "matmul_tflops"}
+                                             attend_ms includes routing; block_size 0 is full attention; kernels: who
+                                             computed, as moba_plan_get_info says
   {"name": "cudnn_attention" or "flash_attention" or "flash_moba", "tokens", "heads", "block_size", "top_k", "ms"}
   {"name", "tokens", "heads", "block_size", "top_k", "error"}
 The matrix product is PyTorch's, bf16, right before the case; without PyTorch it is null. --quick: small shapes, for a

@@ -9,6 +9,8 @@ Exit status: 0 nothing was found; 1 something was; 2 bad usage.
 """
 
 import argparse
+import glob
+import importlib.util
 import os
 import shutil
 import sys
@@ -23,6 +25,8 @@ PARTS = ["smoke", "correctness", "sanitizer", "java", "benchmark"]
 KINDS = {"crash": "crashes, and lost devices", "wrong": "wrong results", "race": "errors and races that a sanitizer saw",
          "failed": "measurements that failed", "slow": "parts that ran out of time", "missed": "targets missed"}
 
+# Where PyTorch's wheels, for CUDA 12 and 13, have what cuDNN consists of and needs.
+CUDNN_FOLDERS = ("cudnn", "cublas", "cuda_runtime", "cuda_nvrtc", "cu13")
 TESTS = os.path.join(HERE, "moba_tests")
 BENCH = os.path.join(HERE, "moba_gpu_bench")
 
@@ -46,11 +50,28 @@ FOR_AMPERE = [("*Routing.*", 30), ("TensorCores/Forward.*", 60)]
 FORWARD = "Forward.MatchesOracle/cuda_"
 SANITIZED = ":".join(
     [f"TensorCores/{FORWARD}{case}" for case in
-     ("bf16_D128_B64", "f16_D64_B100", "bf16_D192_B16", "bf16_D256_full", "f16_D64_H8_G2_causal")] +
+     ("bf16_D128_B64", "f16_D64_B100", "bf16_D96_B128", "bf16_D192_B16", "bf16_D256_full", "f16_D64_H8_G2_causal")] +
     [f"BlockSizes/{FORWARD}f32_B16_K3", f"Options/{FORWARD}H8_G2_per_group_causal_sinks1_local1",
      "MergeStates.OfTwoHalvesIsTheWhole/cuda"])
-SMALL_CASES = ["1024,2,0,0", "1024,2,64,16", "1024,2,128,4", "1024,2,512,2"]
-SANITIZERS = {"memcheck": 80, "racecheck": 80, "synccheck": 60}
+SMALL_CASES = [case + kind for kind in ("", ",128,f16", ",64,f16")
+               for case in ("1024,2,0,0", "1024,2,64,16", "1024,2,128,4", "1024,2,512,2")]
+SANITIZERS = {"memcheck": 90, "racecheck": 90, "synccheck": 70}
+
+
+def cudnn_folders():
+    """Folders of libraries that lie beside an installed PyTorch; none without its cuDNN."""
+    package = importlib.util.find_spec("nvidia")
+    for place in package.submodule_search_locations if package else ():
+        if glob.glob(os.path.join(place, "cudnn", "lib", "libcudnn.so.9")):
+            folders = [os.path.join(place, name, "lib") for name in CUDNN_FOLDERS]
+            return [folder for folder in folders if os.path.isdir(folder)]
+    return []
+
+
+def sanitizer_program():
+    """compute-sanitizer's path; None where it is not found."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/cuda/bin"])
+    return shutil.which("compute-sanitizer", path=path)
 
 
 class Report:
@@ -65,6 +86,9 @@ class Report:
         self.environment = dict(os.environ)
         self.environment.setdefault("MOBA_CUDA_LIBRARY", os.path.join(HERE, "libmoba_cuda.so"))
         self.environment["PYTHONUNBUFFERED"] = "1"
+        libraries = [*filter(None, [os.environ.get("LD_LIBRARY_PATH")]), *cudnn_folders()]
+        if libraries:
+            self.environment["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -133,16 +157,17 @@ def correctness(report, log):
 
 
 def sanitizer(report, log):
-    if shutil.which("compute-sanitizer") is None:
-        report.say("sanitizer    compute-sanitizer is not on the PATH: left out")
+    program = sanitizer_program()
+    if program is None:
+        report.say("sanitizer    compute-sanitizer is neither on the PATH nor in /usr/local/cuda/bin: left out")
         return
     for tool, limit in SANITIZERS.items():
-        command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9"]
+        command = [program, "--tool", tool, "--error-exitcode", "9"]
         report.suite("sanitizer", SANITIZED, limit, log, report.environment, command, tool)
     # The benchmark leaves workspace and outputs as the device gave them; the tests write poison, which counts as
     # initialized.
-    report.program("sanitizer", ["compute-sanitizer", "--tool", "initcheck", "--error-exitcode", "9", BENCH, "--seconds",
-                                 "0", *SMALL_CASES], 80, log, lost="race")
+    report.program("sanitizer", [program, "--tool", "initcheck", "--error-exitcode", "9", BENCH, "--seconds", "0",
+                                 *SMALL_CASES], 120, log, lost="race")
 
 
 def java(report, log):
