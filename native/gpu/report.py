@@ -3,9 +3,11 @@
 Formulas, for N tokens, H heads, D channels, 16-bit, causal; rates were measured right before or in the same case:
   scores    2 D H N nb / 2 flop                   nb = N / B blocks, half of them visible
   attention max(useful flop / matrix rate,
-                H N ((k - 1) (6 D + 16) + 8 D) bytes / copy rate)
-A selected block costs reading q and writing and reading a 16-bit partial result (2 D bytes each), its log-sum-exp and
-its list entry (16); q, k, v and o are moved once (8 D). Dense attention has flop alone.
+                H N ((k - 1) (6.25 D + 24) + 8 D) bytes / copy rate)
+A selected block costs, as in docs/cuda.md, reading q (2 D bytes), writing and reading a partial result of bf16 (2 D for
+channels, D / 8 for exponents and 4 for the sum), and writing and reading its list entry (8); q, k, v and o are moved
+once (8 D). Dense attention has flop alone. The roofline of a case is routing and attention, one after the other, as
+attend_ms has both; of routing the scores count, and neither means of keys nor making lists.
 
 The targets: 70 % of that roofline everywhere; and over others, for routing and attention of 16 heads. Lines that begin
 with "missed:" or "failed:" come at the end, in the order in which cases were measured: the most important first.
@@ -53,7 +55,7 @@ def floors(row):
     blocks = -(-n // block)
     width = min(row["top_k"], blocks)
     routing = 1e-9 * 2 * d * h * n * blocks / 2 / matmul if width < blocks else 0.0
-    moved = 1e-9 * h * n * ((width - 1) * (6 * d + 16) + 8 * d) / row["copy_tbs"]
+    moved = 1e-9 * h * n * ((width - 1) * (6.25 * d + 24) + 8 * d) / row["copy_tbs"]
     return routing, max(compute, moved)
 
 

@@ -22,7 +22,7 @@ class ReportTest(unittest.TestCase):
     def test_sparse_floor_is_scores_and_the_larger_of_flop_and_bytes(self):
         routing, attention = report.floors(row(8192, 128, 8, 1, 1))
         self.assertAlmostEqual(routing, 1e-12 * 2 * 128 * 16 * 8192 * 64 / 2)
-        self.assertAlmostEqual(attention, 1e-9 * 16 * 8192 * (7 * 784 + 1024) / 4)
+        self.assertAlmostEqual(attention, 1e-9 * 16 * 8192 * (7 * 824 + 1024) / 4)
         self.assertEqual(report.floors(row(8192, 128, 8, 1, 5000))[1], 5)
 
     def test_nothing_is_routed_where_all_blocks_are_read(self):

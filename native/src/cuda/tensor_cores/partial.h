@@ -2,8 +2,8 @@
 // the normalised output and log2 of the sum of 2^(scale s).
 //
 // For fp16 outputs it is fp32. For bf16, half of that: 8 neighbouring channels share an exponent,
-// each has 16 bits. Plain fp16 or bf16 would break the bounds of section 6 where blocks cancel each
-// other: 3.6 and more times the yardstick; this stays below 1.3 (fp16 inputs: 3.8).
+// each has 16 bits. Plain fp16 would break the bounds of section 6, of twice the yardstick, where
+// blocks cancel each other; what this and fp16 make there is in native/tests/cuda/partial_test.cpp.
 //
 // The four threads that share a row in an accumulator (pack.h) hold channels 8 i + 2 t, + 1. Memory
 // has them in the order in which threads hold them, so that each moves 16 bytes at once, and the
