@@ -332,6 +332,49 @@ TEST_F(CudaBlockLists, OfABlockThatEveryQuerySelectsAreCut) {
   }
 }
 
+// A sink: 2048 items of one list, and a million lists of at most one entry.
+TEST_F(CudaBlockLists, OfAMillionQueriesAndBlocks) {
+  constexpr int64_t kTokens = int64_t{1} << 20;
+  const Problem problem = Make({{kTokens, kTokens}}, 1);
+  Selection sink = {1, 2, std::vector<int32_t>(kTokens * 2, -1)};
+  for (int64_t token = 0; token < kTokens; ++token) {
+    sink.Row(token, 0)[0] = 0;
+    if (token > 1) sink.Row(token, 0)[1] = static_cast<int32_t>(token - 1);
+  }
+  const SelectionMemory selected(problem, sink, {});
+  const StoredSequences sequences(problem, core::Operation::kAttendSelected);
+  constexpr int64_t kSinkEntries = kTokens - 1;  // query 0 has a mask there
+  constexpr int64_t kSinkItems = kSinkEntries / kItemEntries + 1;
+  const ListMemory memory(1, kTokens, kSinkEntries + kTokens - 2, kSinkItems + kTokens - 2);
+  ASSERT_TRUE(LaunchBlockLists({nullptr, kEmulatedWorkers}, {.causal = true,
+                                                             .selected = selected.rows,
+                                                             .width = 2,
+                                                             .group_size = 1,
+                                                             .sequences = sequences.Table(),
+                                                             .pass = Whole(problem),
+                                                             .lists = memory.lists})
+                  .ok());
+  const BlockLists& lists = memory.lists;
+  ASSERT_EQ(lists.sizes[0], kSinkEntries);
+  EXPECT_EQ(*lists.num_items, kSinkItems + kTokens - 2);
+  std::vector<bool> queries(kTokens);
+  for (int64_t i = 0; i < kSinkEntries; ++i) queries.at(lists.entries[i].query) = true;
+  EXPECT_EQ(std::count(queries.begin(), queries.end(), true), kSinkEntries);
+  EXPECT_FALSE(queries[0]);
+  for (int64_t i = 0; i < kSinkItems; ++i) {
+    ASSERT_TRUE(lists.items[i].list == 0 && lists.items[i].first == i * kItemEntries);
+  }
+  for (int64_t list = 1; list < kTokens - 1; ++list) {
+    ASSERT_EQ(lists.sizes[list], 1);
+    ASSERT_EQ(lists.begins[list], kSinkEntries + list - 1);
+    ASSERT_EQ(lists.entries[lists.begins[list]].query, list + 1);
+    ASSERT_EQ(lists.items[kSinkItems + list - 1].list, list);
+  }
+  EXPECT_EQ(lists.sizes[kTokens - 1], 0);
+  EXPECT_EQ(lists.begins[kTokens], kSinkEntries + kTokens - 2);
+  memory.ExpectSurroundingsUntouched();
+}
+
 TEST_F(CudaBlockLists, OfMoreBlocksThanAreAddedUpAtOnce) {
   Problem problem = Make({{200, 200}, {90, 20000}}, 1, false);
   Selection selection = {1, 3, {}};

@@ -5,7 +5,9 @@
 
 #include <vector>
 
+#include "cuda/element.h"
 #include "cuda/emulated_run.h"
+#include "cuda/tensor_cores/contiguous.h"
 
 namespace moba_test {
 namespace {
@@ -164,6 +166,42 @@ TEST(CudaRowTiles, HaveEveryQueryOfThePassOnce) {
       }
     }
   }
+}
+
+TEST(CudaRowTiles, HaveEveryOneOfAMillionQueriesOnce) {
+  constexpr int64_t kTokens = int64_t{1} << 20;
+  Problem problem;
+  problem.options = BlockSparse(128, 8);
+  for (const std::vector<Lengths>& sequences :
+       {std::vector<Lengths>{{kTokens, kTokens}}, {{kTokens - 77, kTokens}, {0, 5}, {77, 77}}}) {
+    problem.sequences = sequences;
+    ExpectTiles(problem, {0, kTokens, 0, 1}, 128);
+    ExpectTiles(problem, {kTokens / 2, kTokens - 128, 0, 1}, 64);
+  }
+}
+
+// The last tiles have most to do where all before them is seen.
+TEST(CudaSchedule, BeginsWithLateQueries) {
+  Problem problem;
+  problem.options = FullAttention();
+  problem.sequences = {{300, 300}, {200, 900}};
+  const StoredSequences sequences(problem, core::Operation::kAttend);
+  TileAttendArguments arguments = {};
+  arguments.rows.num_heads = arguments.rows.num_kv_heads = 2;
+  arguments.rows.causal = true;
+  arguments.rows.sequences = sequences.Table();
+  arguments.pass = {0, 500, 0, 2};
+  const auto work = Contiguous<BF16, 64>::Of(arguments);
+  std::vector<std::pair<int64_t, int64_t>> order;  // kv head, row
+  for (int64_t index = 0; index < work.num_items(); ++index) {
+    const auto item = work.Find(index);
+    if (item.range.query_tiles == 0) continue;
+    order.emplace_back(item.range.kv_head, item.tile.sequence.row_begin + item.tile.first);
+  }
+  const std::vector<std::pair<int64_t, int64_t>> expected = {{0, 428}, {0, 300}, {0, 256}, {0, 128},
+                                                             {0, 0},   {1, 428}, {1, 300}, {1, 256},
+                                                             {1, 128}, {1, 0}};
+  EXPECT_EQ(order, expected);
 }
 
 }  // namespace
