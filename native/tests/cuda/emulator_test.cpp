@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cuda/block.h"
+#include "cuda/emulator/device.h"
 #include "cuda/runtime.h"
 
 extern "C" const moba::core::DeviceBackend* moba_device_backend();
@@ -177,6 +178,12 @@ TEST_F(EmulatedRuntime, WritesBesideMemoryAreStickyErrors) {
             "CUDA device 0: cudaErrorIllegalAddress (an illegal memory access was encountered); "
             "this error is sticky: no call to the device will succeed until the process is started "
             "again");
+  const std::string first = sentence;
+  int64_t bytes = 0;
+  EXPECT_EQ(StatusOf(device.memory_info(0, &bytes, &bytes)), DeviceStatus::kFailed);
+  EXPECT_EQ(sentence, first);
+  moba::cuda::emulated_loss = false;
+  EXPECT_EQ(StatusOf(device.memory_info(0, &bytes, &bytes)), DeviceStatus::kOk);
 }
 
 TEST_F(EmulatedRuntime, GraphDoesItsWorkWhenLaunched) {

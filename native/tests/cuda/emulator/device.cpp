@@ -25,7 +25,16 @@ bool DescribeDevice(int32_t ordinal, char* text, size_t size) {
   return ordinal == 0 && fault.empty();
 }
 
-Status SelectDevice(int32_t /*ordinal*/) { return Status::Ok(); }
+bool emulated_loss = false;
+
+Status LostDevice() {
+  return {.code = Status::Code::kDeviceError,
+          .name = "cudaErrorIllegalAddress",
+          .text = "an illegal memory access was encountered",
+          .sticky = true};
+}
+
+Status SelectDevice(int32_t /*ordinal*/) { return emulated_loss ? LostDevice() : Status::Ok(); }
 
 int64_t Workers() { return 3; }
 

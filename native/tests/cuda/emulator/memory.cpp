@@ -8,6 +8,7 @@
 
 #include "cuda/block.h"
 #include "cuda/runtime.h"
+#include "cuda/emulator/device.h"
 #include "cuda/emulator/stream.h"
 #include "guarded_memory.h"
 
@@ -64,9 +65,8 @@ Status FreeMemory(core::MemoryKind kind, void* address) {
   used -= static_cast<int64_t>(found->second.memory.size());
   Pieces().erase(found);
   if (intact) return Status::Ok();
-  Status status = Refused("cudaErrorIllegalAddress", "an illegal memory access was encountered");
-  status.sticky = true;
-  return status;
+  emulated_loss = true;
+  return LostDevice();
 }
 
 Status DescribeMemory(int64_t* free_bytes, int64_t* total_bytes) {

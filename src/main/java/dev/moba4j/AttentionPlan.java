@@ -305,8 +305,11 @@ public final class AttentionPlan implements AutoCloseable {
     @Override
     public void close() {
         if (liveness.close()) {
-            runners.free();
-            backend.close();
+            try {
+                runners.free();
+            } finally {
+                backend.close();
+            }
         }
     }
 

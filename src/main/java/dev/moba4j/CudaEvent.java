@@ -14,12 +14,14 @@ import org.jspecify.annotations.Nullable;
 public final class CudaEvent implements AutoCloseable {
     private final Engine engine;
     private final MemorySegment handle;
+    private final boolean owned;
     private final Liveness liveness = new Liveness("event", IllegalStateException::new, IllegalStateException::new);
     private volatile @Nullable GraphRecording recording;
 
-    private CudaEvent(Engine engine, MemorySegment handle) {
+    private CudaEvent(Engine engine, MemorySegment handle, boolean owned) {
         this.engine = engine;
         this.handle = handle;
+        this.owned = owned;
     }
 
     /**
@@ -30,7 +32,29 @@ public final class CudaEvent implements AutoCloseable {
      * @throws IllegalArgumentException if the engine has no CUDA device
      */
     public static CudaEvent create(Engine engine) {
-        return engine.onDevice(device -> new CudaEvent(engine, device.createEvent()));
+        return engine.onDevice(device -> new CudaEvent(engine, device.createEvent(), true));
+    }
+
+    /**
+     * The event of another library, on the same device. It has to outlive this view; closing the view leaves the event as it
+     * is. {@link #millisecondsTo} wants events that were created with timing.
+     *
+     * @param engine of the backend "cuda"
+     * @param handle a {@code cudaEvent_t}; {@link MemorySegment#ofAddress} makes one from a number
+     * @return the view; close it when done
+     * @throws IllegalArgumentException if the engine has no CUDA device
+     */
+    public static CudaEvent wrap(Engine engine, MemorySegment handle) {
+        return engine.onDevice(device -> new CudaEvent(engine, handle, false));
+    }
+
+    /**
+     * What CUDA calls the event.
+     *
+     * @return a {@code cudaEvent_t}
+     */
+    public MemorySegment handle() {
+        return handle;
     }
 
     /**
@@ -81,10 +105,10 @@ public final class CudaEvent implements AutoCloseable {
         return use(engine, event -> end.use(engine, last -> engine.onDevice(device -> device.elapsed(event, last))));
     }
 
-    /** Releases the event; streams that wait for it still do. Idempotent. */
+    /** Releases the event, unless it is another library's; streams that wait for it still do. Idempotent. */
     @Override
     public void close() {
-        if (liveness.close()) {
+        if (liveness.close() && owned) {
             engine.deviceEngine().destroyEvent(handle);
         }
     }

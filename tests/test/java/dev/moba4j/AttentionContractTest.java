@@ -70,6 +70,21 @@ class AttentionContractTest {
                 .containsAll(Backend.all().stream().map(Backend::name).toList());
     }
 
+    /** The emulated device, which has none otherwise, runs this suite once more with some: tests/pom.xml. */
+    @Test
+    void chosenTensorCoresServeWhatTheyCan() {
+        if (!"ampere".equals(System.getenv("MOBA_CUDA_TENSOR_CORES"))) {
+            return;
+        }
+        for (String name : List.of("700 tokens, B 64, D 128", "D 64, Dv 64")) {
+            Problem problem = Cases.named(name).problem(DType.BF16);
+            try (Call call = new Call(Backend.CUDA.engine(), problem, Layout.PACKED);
+                    AttentionPlan plan = Backend.CUDA.engine().plan(call.spec())) {
+                assertThat(plan.kernels()).startsWith("routing on tensor cores, attention on tensor cores");
+            }
+        }
+    }
+
     @ParameterizedTest(name = "{0}, {1}, {2}")
     @MethodSource("grid")
     void attendComputesTheSpecifiedAttention(Backend backend, Cases c, DType dtype) {

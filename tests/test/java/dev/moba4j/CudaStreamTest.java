@@ -226,6 +226,31 @@ class CudaStreamTest {
     }
 
     @Test
+    void wrappedEventIsTheSameAndOutlivesItsView() {
+        Tensor source = engine.allocatePinned(arena, DType.F32, 8).fill(4);
+        Tensor target = engine.allocatePinned(arena, DType.F32, 8);
+        try (CudaStream first = CudaStream.create(engine);
+                CudaStream second = CudaStream.create(engine);
+                CudaEvent owner = CudaEvent.create(engine)) {
+            try (CudaEvent view = CudaEvent.wrap(
+                    engine, MemorySegment.ofAddress(owner.handle().address()))) {
+                engine.copy(source, target, first);
+                owner.record(first);
+                second.waitFor(view);
+                second.synchronize();
+                assertThat(target.toFloats())
+                        .as("the view is of the same event")
+                        .containsOnly(4);
+                engine.copy(source.fill(6), target, first);
+                view.record(first);
+            }
+            owner.synchronize();
+            assertThat(target.toFloats()).containsOnly(6);
+            assertThat(owner.isDone()).isTrue();
+        }
+    }
+
+    @Test
     void defaultStreamCanBeWrapped() {
         try (Call expected = Call.attended(engine, Cases.twoSequences(1), Layout.PACKED);
                 Call call = new Call(engine, Cases.twoSequences(1), Layout.PACKED);
