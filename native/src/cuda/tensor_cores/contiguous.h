@@ -103,6 +103,7 @@ struct Contiguous {
   }
 
   MOBA_THREAD Unmasked UnmaskedKeys(const Item& item) const {
+    if (item.tile.count == 0) return {0, 0};  // of a sequence that may have no keys at all
     const SequenceRecord& sequence = item.tile.sequence;
     const int64_t last_query = item.tile.first + item.tile.count - 1;
     return {FirstKey(sequence, last_query),
