@@ -111,7 +111,7 @@ final class BenchPlots {
             shares.add(100 * m.shareOfPeak());
         }
         return new RateChart(
-                        "Native code: share of the multiply-add peak measured beside it, in percent",
+                        "Native code: share of the multiply-add peak",
                         "percent of peak",
                         measurements.stream().map(BenchPlots::label).toList(),
                         1)

@@ -16,6 +16,7 @@ public final class RateChart {
     private static final double BAR_SHARE = 0.8;
     private static final double BESIDE_BAR = 1.04;
     private static final double HEADROOM = 1.1;
+    private static final int MOST_TICKS = 12;
 
     private final HorizontalBarChart chart;
     private final List<String> shapes;
@@ -45,6 +46,8 @@ public final class RateChart {
                 .setLabelsFont(ChartStyle.TEXT)
                 .setLabelsFontColorAutomaticEnabled(false)
                 .setAvailableSpaceFill(BAR_SHARE)
+                // Of either axis: every shape has its name. 1 is refused.
+                .setXAxisMaxLabelCount(Math.max(MOST_TICKS, shapes.size()))
                 .setXAxisDecimalPattern("#,##0")
                 .setXAxisMin(0.0);
     }
