@@ -23,6 +23,16 @@ inline std::vector<int32_t> DeviceTargets() {
 class DeviceTest : public testing::TestWithParam<int32_t> {
  protected:
   const moba_engine* Engine() const { return SharedEngine(GetParam()); }
+
+  // Of the device; expects that it says so.
+  int64_t FreeBytes() const {
+    int64_t free_bytes = -1;
+    int64_t total_bytes = -1;
+    EXPECT_EQ(moba_memory_info(Engine(), &free_bytes, &total_bytes), MOBA_OK) << moba_last_error();
+    EXPECT_LE(0, free_bytes);
+    EXPECT_LE(free_bytes, total_bytes);
+    return free_bytes;
+  }
 };
 
 #define MOBA_INSTANTIATE_DEVICE(suite)                                             \

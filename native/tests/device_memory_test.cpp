@@ -7,17 +7,7 @@
 namespace moba_test {
 namespace {
 
-class DeviceMemoryTest : public DeviceTest {
- protected:
-  int64_t FreeBytes() const {
-    int64_t free_bytes = -1;
-    int64_t total_bytes = -1;
-    EXPECT_EQ(moba_memory_info(Engine(), &free_bytes, &total_bytes), MOBA_OK) << moba_last_error();
-    EXPECT_LE(0, free_bytes);
-    EXPECT_LE(free_bytes, total_bytes);
-    return free_bytes;
-  }
-};
+class DeviceMemoryTest : public DeviceTest {};
 
 TEST_P(DeviceMemoryTest, IsAlignedAndComesBack) {
   const int64_t before = FreeBytes();

@@ -36,7 +36,7 @@ struct Competition {
   alignas(64) int32_t last[kRows];
   alignas(64) int32_t places[kRows];
   int64_t most_places = 0;
-  int64_t begin = 0;  // blocks [begin, all_end) compete in every row that has places
+  int64_t begin = 0;  // blocks [begin, all_end) compete in every row; none where one has no place
   int64_t all_end = std::numeric_limits<int64_t>::max();
   int64_t end = 0;  // behind the last block that competes anywhere
 
