@@ -88,21 +88,21 @@ class SortedBest {
     for (int v = 0; v < kVectors; ++v) hn::Store(hn::NaN(kF32), kF32, threshold_ + v * kLanes);
   }
 
-  // Scores of the first blocks, [block][row], before they are added. The best of a tile are as many
-  // blocks as there are tiles: what is less than the worst of as many as there are places stays
+  // Scores of the first blocks, [block][row], before they are added. The best of groups are as many
+  // blocks as there are groups: what is less than the worst of as many as there are places stays
   // out. Most of the first blocks would enter otherwise, only to be driven out by later ones.
   void Foresee(const float* scores, int64_t num_blocks) {
     const int64_t places = competition_.most_places;
-    const int64_t begin = core::RoundUp(competition_.begin, kKeyTile);
-    const int64_t end = std::min(num_blocks, competition_.all_end) / kKeyTile * kKeyTile;
-    if (end - begin < places * kKeyTile) return;
+    const int64_t begin = core::RoundUp(competition_.begin, kGroup);
+    const int64_t end = std::min(num_blocks, competition_.all_end) / kGroup * kGroup;
+    if (end - begin < places * kGroup) return;
     alignas(64) float best[kMostSorted * kLanes];
     for (int64_t lane0 = 0; lane0 < kRows; lane0 += kLanes) {
       const V lowest = hn::Set(kF32, -std::numeric_limits<float>::infinity());
       for (int64_t i = 0; i < places * kLanes; i += kLanes) hn::Store(lowest, kF32, best + i);
-      for (int64_t block = begin; block < end; block += kKeyTile) {
+      for (int64_t block = begin; block < end; block += kGroup) {
         V score = lowest;
-        MOBA_UNROLL for (int64_t b = 0; b < kKeyTile; ++b) {
+        MOBA_UNROLL for (int64_t b = 0; b < kGroup; ++b) {
           const V other = hn::Load(kF32, scores + (block + b) * kRows + lane0);
           score = hn::IfThenElse(hn::Gt(other, score), other, score);
         }
@@ -122,13 +122,14 @@ class SortedBest {
 
   // Scores of a tile of blocks from `block` on, [block][row]. Which vectors hold one that enters is
   // found out without a branch: it cannot be foreseen.
+  template <int kBlocks>
   HWY_INLINE void Add(const float* scores, int32_t block) {
     V threshold[kVectors];
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       threshold[v] = hn::Load(kF32, threshold_ + v * kLanes);
     }
     uint32_t entering = 0;
-    MOBA_UNROLL for (int b = 0; b < kKeyTile; ++b) {
+    MOBA_UNROLL for (int b = 0; b < kBlocks; ++b) {
       MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
         const int i = b * kVectors + v;
         const auto stays_out = hn::Le(hn::Load(kF32, scores + i * kLanes), threshold[v]);
@@ -165,6 +166,7 @@ class SortedBest {
   }
 
  private:
+  static constexpr int64_t kGroup = 8;
   static constexpr int32_t kNone = -1;
   static constexpr int32_t kUnused = INT32_MAX;
 
@@ -242,8 +244,9 @@ class HeapBest {
     }
   }
 
+  template <int kBlocks>
   HWY_INLINE void Add(const float* scores, int32_t first_block) {
-    for (int64_t at = 0; at < kKeyTile * kRows; at += kLanes) {
+    for (int64_t at = 0; at < kBlocks * kRows; at += kLanes) {
       const int64_t lane0 = at % kRows;
       const int32_t block = first_block + static_cast<int32_t>(at / kRows);
       const VI keys = competition_.Keys(hn::Load(kF32, scores + at), lane0, hn::Set(kI32, block));

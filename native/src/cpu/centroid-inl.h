@@ -27,6 +27,13 @@ inline constexpr int64_t kDoubles = kLanes / 2;
 inline constexpr int64_t kSumRows = 32;
 inline constexpr int64_t kRowsAhead = 16;
 
+// Adds a vector of floats to sums of its halves.
+HWY_INLINE void AddHalves(hn::Vec<hn::Half<F32>> lower, hn::Vec<hn::Half<F32>> upper,
+                          hn::Vec<F64>* sum) {
+  sum[0] = hn::Add(sum[0], hn::PromoteTo(kF64, lower));
+  sum[1] = hn::Add(sum[1], hn::PromoteTo(kF64, upper));
+}
+
 // sums[channel ..] += rows, one tile of channels. `rows` begins there.
 template <DType kType, int kVectors>
 HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
@@ -38,11 +45,17 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
     // Behind the last row there are, most often, those of the next block.
     PrefetchSpan(row + kRowsAhead * rows.stride_bytes, kVectors * kLanes * kSize);
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      // Only a tile of one vector may reach beyond the row.
-      const V value = kVectors == 1 ? LoadChannels<kType>(row, rows.channels)
-                                    : LoadFloats<kType>(row + v * kLanes * kSize);
-      sum[2 * v] = hn::Add(sum[2 * v], hn::PromoteTo(kF64, hn::LowerHalf(kHalfF32, value)));
-      sum[2 * v + 1] = hn::Add(sum[2 * v + 1], hn::PromoteTo(kF64, hn::UpperHalf(kHalfF32, value)));
+      const char* at = row + v * kLanes * kSize;
+      if constexpr (kType == DType::kF32 && kVectors > 1) {
+        // Halves of a register would cost a shuffle each.
+        const auto* floats = reinterpret_cast<const float*>(at);
+        AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum + 2 * v);
+      } else {
+        // Only a tile of one vector may reach beyond the row.
+        const V value =
+            kVectors == 1 ? LoadChannels<kType>(at, rows.channels) : LoadFloats<kType>(at);
+        AddHalves(hn::LowerHalf(kHalfF32, value), hn::UpperHalf(kHalfF32, value), sum + 2 * v);
+      }
     }
   }
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) hn::Store(sum[i], kF64, sums + i * kDoubles);
@@ -50,7 +63,7 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
 
 template <DType kType>
 void SumBlock(const SourceRows& rows, double* sums) {
-  constexpr int kVectors = kKeyTile;
+  constexpr int kVectors = kRegisters / 4;
   for (int64_t first = 0; first < rows.num_rows; first += kSumRows) {
     int64_t channel = 0;
     for (; channel + kVectors * kLanes <= rows.channels; channel += kVectors * kLanes) {
@@ -62,28 +75,37 @@ void SumBlock(const SourceRows& rows, double* sums) {
   }
 }
 
-void PackCentroid(const SourceRows& source, double* sums, float* packed, int64_t index) {
-  const int64_t channels = source.channels;
-  std::fill(sums, sums + core::RoundUp(channels, kMostLanes), 0.0);
+template <DType kType>
+HWY_INLINE V RoundedTo(V v) {
+  if constexpr (kType == DType::kF32) return v;
+  alignas(64) uint16_t halves[kLanes];
+  if constexpr (kType == DType::kF16) StoreF16(v, halves);
+  if constexpr (kType == DType::kBF16) StoreBF16(v, halves);
+  return LoadFloats<kType>(reinterpret_cast<const char*>(halves));
+}
+
+template <DType kType>
+void MeanOf(const SourceRows& rows, double* HWY_RESTRICT sums, float* HWY_RESTRICT mean) {
+  std::fill(sums, sums + core::RoundUp(rows.channels, kMostLanes), 0.0);
+  SumBlock<kType>(rows, sums);
+  const auto count = hn::Set(kF64, static_cast<double>(rows.num_rows));
+  const auto half_mean = [&](int64_t channel) {
+    return hn::DemoteTo(kHalfF32, hn::Div(hn::Load(kF64, sums + channel), count));
+  };
+  for (int64_t c = 0; c < rows.channels; c += kLanes) {
+    const V both = hn::Combine(kF32, half_mean(c + kDoubles), half_mean(c));
+    hn::Store(RoundedTo<kType>(both), kF32, mean + c);
+  }
+}
+
+void PackCentroid(const SourceRows& source, double* sums, float* centroid) {
   switch (source.dtype) {
     case DType::kF32:
-      SumBlock<DType::kF32>(source, sums);
-      break;
+      return MeanOf<DType::kF32>(source, sums, centroid);
     case DType::kF16:
-      SumBlock<DType::kF16>(source, sums);
-      break;
+      return MeanOf<DType::kF16>(source, sums, centroid);
     case DType::kBF16:
-      SumBlock<DType::kBF16>(source, sums);
-      break;
-  }
-  const auto count = hn::Set(kF64, static_cast<double>(source.num_rows));
-  float* out = packed + index / kKeyTile * kKeyTile * channels + index % kKeyTile;
-  alignas(64) float mean[kDoubles];
-  for (int64_t c = 0; c < channels; ++c) {
-    if (c % kDoubles == 0) {
-      hn::Store(hn::DemoteTo(kHalfF32, hn::Div(hn::Load(kF64, sums + c), count)), kHalfF32, mean);
-    }
-    out[c * kKeyTile] = core::RoundTo(source.dtype, mean[c % kDoubles]);
+      return MeanOf<DType::kBF16>(source, sums, centroid);
   }
 }
 

@@ -21,38 +21,19 @@
 #include <limits>
 
 #include "core/carver.h"
-#include "cpu/transpose-inl.h"
-#include "cpu/visit-inl.h"
+#include "cpu/convert-inl.h"
+#include "cpu/kernels.h"
+#include "cpu/lanes-inl.h"
+#include "cpu/softmax-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
 // Rows of the tallest tile.
-inline constexpr int kTileRows = kKeyTile;
+inline constexpr int kTallRows = kRegisters / 4;
 // Keys of a tile of scores, vectors of a tile of values: 16 accumulators of 32 registers, 8 of 16.
-constexpr int TileWidth(int rows) { return rows == kTileRows ? 2 : 4; }
-
-// Sum of the 128-bit blocks of a vector.
-template <class D>
-HWY_INLINE hn::Vec<F32x4> SumOfBlocks(D /*d*/, hn::Vec<D> v) {
-  if constexpr (hn::MaxLanes(D()) == 4) {
-    return v;
-  } else {
-    const hn::Half<D> half;
-    return SumOfBlocks(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
-  }
-}
-
-// Sums over the lanes of four vectors, side by side.
-HWY_INLINE hn::Vec<F32x4> SumsOfFour(V a, V b, V c, V d) {
-  const hn::RepartitionToWide<F32> wide;
-  const V ab = hn::Add(hn::InterleaveLower(kF32, a, b), hn::InterleaveUpper(kF32, a, b));
-  const V cd = hn::Add(hn::InterleaveLower(kF32, c, d), hn::InterleaveUpper(kF32, c, d));
-  const auto lower = hn::InterleaveLower(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd));
-  const auto upper = hn::InterleaveUpper(wide, hn::BitCast(wide, ab), hn::BitCast(wide, cd));
-  return SumOfBlocks(kF32, hn::Add(hn::BitCast(kF32, lower), hn::BitCast(kF32, upper)));
-}
+constexpr int TileWidth(int rows) { return rows == kTallRows ? 2 : 4; }
 
 template <int kRows, int kKeys>
 HWY_INLINE void MultiplyRows(const V (&key)[kKeys], const float* HWY_RESTRICT queries,
@@ -103,13 +84,13 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
     float* out = scores + first;
     if constexpr (kKeys == 4) {
       MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
-        hn::Store(SumsOfFour(sum[r][0], sum[r][1], sum[r][2], sum[r][3]), kF32x4,
+        hn::Store(FoldFour(Plus(), sum[r][0], sum[r][1], sum[r][2], sum[r][3]), kF32x4,
                   out + r * kDecodeStepKeys);
       }
     } else {
       const hn::Half<F32x4> pair;
       MOBA_UNROLL for (int r = 0; r < kRows; r += 2) {
-        const auto sums = SumsOfFour(sum[r][0], sum[r][1], sum[r + 1][0], sum[r + 1][1]);
+        const auto sums = FoldFour(Plus(), sum[r][0], sum[r][1], sum[r + 1][0], sum[r + 1][1]);
         hn::Store(hn::LowerHalf(pair, sums), pair, out + r * kDecodeStepKeys);
         hn::Store(hn::UpperHalf(pair, sums), pair, out + (r + 1) * kDecodeStepKeys);
       }
@@ -196,7 +177,7 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
                 const SourceRows& next_keys) {
   const SourceRows nothing = {};
   const int64_t query_stride = core::RoundUp(keys.channels, kMostLanes);
-  ForEachTile<kTileRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
+  ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     ScoreRows<kType, kRows>(keys, visit.widened + row * query_stride, query_stride,
                             visit.scores + row * kDecodeStepKeys, row == 0 ? values : nothing);
   });
@@ -206,7 +187,7 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
     correction[i] = ExponentiateRow(visit.scores + i * kDecodeStepKeys, keys.num_rows,
                                     visit.score_scale, visit.state.m[row], visit.state.l[row]);
   }
-  ForEachTile<kTileRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
+  ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     const auto add_values = [&]<int kVectors>(int64_t channel) {
       float* o[kRows];
       for (int r = 0; r < kRows; ++r) {

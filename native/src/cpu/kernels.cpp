@@ -27,8 +27,8 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-static_assert(kLanes <= kMostLanes && 3 * kLanes <= kMaxPanelRows && kKeyTile <= kMaxKeyTile &&
-              kStepKeys % kKeyTile == 0);
+static_assert(kLanes <= kMostLanes && kPanelRows <= kMaxPanelRows && kPanelRows % kLanes == 0 &&
+              kLanes <= kPanelRows && kStepKeys % kSlab == 0);
 
 extern const Kernels kKernels;
 constexpr Kernels kKernels = {
@@ -41,8 +41,8 @@ constexpr Kernels kKernels = {
 #else
     "cpu/baseline",
 #endif
-    kLanes,       kKeyTile, kValueTile, PackKeys,   PackValues, PackCentroid,
-    Route,        Visit,    Decode,     MergeParts, FinishRow,  BlendRow,
+    kLanes,       kSlab, kPanelRows, kFewRows - 1, PackKeys,  PackValues, PackCentroid,
+    Route,        Visit, Decode,     MergeParts,   FinishRow, BlendRow,
 };
 
 }  // namespace HWY_NAMESPACE

@@ -1,14 +1,12 @@
 // What a SIMD target offers to the driver: a table of functions over plain structs. The kernels are
 // written once (the *-inl.h files) and compiled for every target by kernels.cpp.
 //
-// Where scores are made lanes are queries. A panel is up to three vectors of queries side by side,
-// stored transposed: element [channel][query]. Keys and values are packed so that a register tile
-// of `key_tile` keys times one panel, or of queries times `value_tile` channels, reads both
-// operands contiguously:
-//   keys       [tile of key_tile keys][channel][key in tile]
-//   values     per key step: [slab of value_tile channels][key][channel in slab]
-//   centroids  like keys
-// The last slab is as narrow as the channels, rounded up to vectors, leave it.
+// A register tile multiplies rows, whose elements are broadcast, with a slab of columns in lanes:
+// queries with keys, probabilities with values, centroids with queries. Both operands are packed:
+//   keys       [slab of keys][channel][key in slab]
+//   values     per key step: [slab of channels][key][channel in slab]
+//   centroids  rows, channels rounded up to vectors
+// The last slab is as narrow as its columns, rounded up to vectors, leave it.
 #pragma once
 
 #include <algorithm>
@@ -20,14 +18,13 @@
 
 namespace moba::cpu {
 
-// Keys whose scores are held at once, a panel of scores and one of queries stay within L1; and keys
-// summed in one chain of fp32 additions. Where all terms are alike, all roundings go the same way:
-// over 512 keys the error was 2^-17, twice what the specification allows.
+// Keys whose scores are held at once; and keys summed in one chain of fp32 additions. Where all
+// terms are alike, all roundings go the same way: over 512 keys the error was 2^-17, twice what the
+// specification allows.
 inline constexpr int64_t kStepKeys = 128;
 // Keys that are packed and visited at once, and then merged into the rows.
 inline constexpr int64_t kChunkKeys = 512;
-inline constexpr int64_t kMaxPanelRows = 48;
-inline constexpr int64_t kMaxKeyTile = 8;
+inline constexpr int64_t kMaxPanelRows = 64;
 inline constexpr int64_t kMostLanes = 16;
 // Query rows of one kv head that read its keys together where they lie, and the queries they belong
 // to. Packing is faster for more: it pays from 64 to 96 queries over 32 K keys, from 48 over 512.
@@ -64,8 +61,8 @@ struct RowState {
 
 // Scratch of one thread; panel = kMaxPanelRows.
 struct PanelScratch {
-  float* queries;        // [D rounded up to 4][panel]
-  float* scores;         // [kStepKeys][panel]
+  float* queries;        // [D][panel], routing only
+  float* scores;         // [panel][kStepKeys]
   float* output;         // [panel][Dv rounded up to vectors]
   float* widened;        // [panel][max(D, Dv) rounded up to 16]
   uint64_t* candidates;  // [panel][top_k], routing only
@@ -90,6 +87,7 @@ struct ChunkVisit {
 // Routing of one window for one head, or for all heads of a group together.
 struct RouteWindow {
   const float* centroids;
+  int64_t centroid_stride;
   int64_t num_blocks;
   int64_t block_size;
   int64_t num_rows;
@@ -134,17 +132,19 @@ struct DecodeVisit {
 struct Kernels {
   const char* name;
   int64_t lanes;
-  int64_t key_tile;
-  int64_t value_tile;  // channels of a slab of values
+  int64_t slab;  // columns
+  int64_t panel_rows;
+  int64_t most_beyond;  // rows of centroids that may be read beyond a sequence's
 
-  // Packs key rows. Rows up to the next multiple of key_tile are zero.
+  // Packs key rows. Keys up to the next
+  // multiple of lanes are zero.
   void (*pack_keys)(const SourceRows& source, float* widened, float* packed);
   // Packs value rows, one step after the other; channels up to the next multiple of lanes are zero.
   // Sets finite[step].
   void (*pack_values)(const SourceRows& source, float* widened, float* packed, uint8_t* finite);
-  // Mean of the rows (specification, section 2, rule 1) into row `index` of packed centroids.
-  // `sums` holds as many doubles as there are channels, rounded up to kMostLanes.
-  void (*pack_centroid)(const SourceRows& source, double* sums, float* packed, int64_t index);
+  // Mean of the rows (specification, section 2, rule 1). `sums` holds as many doubles as there are
+  // channels, rounded up to kMostLanes; so does `centroid` hold floats.
+  void (*pack_centroid)(const SourceRows& source, double* sums, float* centroid);
   void (*route)(const RouteWindow& window);
   void (*visit)(const ChunkVisit& visit);
   void (*decode)(const DecodeVisit& visit);

@@ -50,7 +50,7 @@ int64_t BoundedProduct(int64_t a, int64_t b) {
 
 Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int threads)
     : shape(plan_shape), kernels(&plan_kernels), num_threads(threads) {
-  const int64_t tile = kernels->key_tile;
+  const int64_t lanes = kernels->lanes;
   const int64_t tokens = shape.max_tokens_k;
   const int64_t sequences = std::min(shape.max_sequences, tokens);
   const int64_t block = shape.block_size > 0 ? shape.block_size : std::max<int64_t>(tokens, 1);
@@ -61,23 +61,23 @@ Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int t
                          ? std::min(std::max(shape.options.top_k, shape.max_selected), most_blocks)
                          : 0;
   value_stride = RoundUp(shape.head_dim_v, kernels->lanes);
-  packed_keys = std::min(tile * tokens, tokens + (tile - 1) * blocks);
-  packed_centroids = std::min(tile * blocks, blocks + (tile - 1) * sequences);
+  centroid_stride = RoundUp(shape.head_dim, kMostLanes);
+  packed_keys = RoundUp(std::min(lanes * tokens, tokens + (lanes - 1) * blocks), lanes);
+  packed_centroids = shape.block_size > 0 ? blocks + kernels->most_beyond : 0;
   key_steps = std::min(tokens, tokens / kStepKeys + blocks);
 
   wave_kv_heads = std::clamp<int64_t>(CeilDiv(kWaveTokens, std::max<int64_t>(tokens, 1)), 1,
                                       shape.num_kv_heads);
   const int64_t wave_heads = wave_kv_heads * (shape.num_heads / shape.num_kv_heads);
-  window_rows =
-      WindowRows(shape, most_blocks, widest_selection, num_threads, wave_heads, 3 * kernels->lanes);
+  window_rows = WindowRows(shape, most_blocks, widest_selection, num_threads, wave_heads,
+                           kernels->panel_rows);
 }
 
 PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
   PackedBuffers packed;
   packed.keys = carver.Take<float>(wave_kv_heads * packed_keys * shape.head_dim);
   packed.values = carver.Take<float>(wave_kv_heads * shape.max_tokens_k * value_stride);
-  packed.centroids = carver.Take<float>(
-      shape.block_size > 0 ? wave_kv_heads * packed_centroids * shape.head_dim : 0);
+  packed.centroids = carver.Take<float>(wave_kv_heads * packed_centroids * centroid_stride);
   packed.values_finite = carver.Take<uint8_t>(wave_kv_heads * key_steps);
   return packed;
 }
@@ -129,7 +129,7 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   scratch.decode_queries =
       carver.Take<float>(MostDecodeRows() * RoundUp(shape.head_dim, kMostLanes));
   scratch.decode_scores = carver.Take<float>(MostDecodeRows() * kDecodeStepKeys);
-  scratch.panel.queries = carver.Take<float>(RoundUp(shape.head_dim, 4) * kMaxPanelRows);
+  scratch.panel.queries = carver.Take<float>(shape.head_dim * kMaxPanelRows);
   scratch.panel.scores = carver.Take<float>(kStepKeys * kMaxPanelRows);
   scratch.panel.output = carver.Take<float>(value_stride * kMaxPanelRows);
   scratch.panel.widened =

@@ -57,9 +57,10 @@ struct Plan {
   int64_t window_rows;    // W
   int64_t wave_kv_heads;  // kv heads packed at once
   int64_t value_stride;   // Dv rounded up to vectors
+  int64_t centroid_stride;
 
   // Per kv head.
-  int64_t packed_keys;  // padded to key tiles
+  int64_t packed_keys;  // padded to vectors
   int64_t packed_centroids;
   int64_t key_steps;
 

@@ -10,7 +10,8 @@
 #include <algorithm>
 
 #include "cpu/best-inl.h"
-#include "cpu/visit-inl.h"
+#include "cpu/pack-inl.h"
+#include "cpu/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
@@ -40,36 +41,45 @@ struct Eligible {
   }
 };
 
-// Scores of the panel's queries against centroids [first_block, first_block + num_blocks).
+// Blocks whose scores are held at once: tiles of any number of rows fill them.
+inline constexpr int64_t kRouteBlocks = 96;
+static_assert(kRouteBlocks % kTileRows == 0 && kRouteBlocks * kSlab <= kStepKeys * kPanelRows);
+
+// Centroids times queries: rows are blocks, lanes queries.
+template <int kRows, int kVectors>
+HWY_NOINLINE void CentroidTile(const float* HWY_RESTRICT centroids, int64_t centroid_stride,
+                               const float* HWY_RESTRICT queries, int64_t channels, bool add,
+                               float* HWY_RESTRICT scores) {
+  const float* rows[kRows];
+  for (int r = 0; r < kRows; ++r) rows[r] = centroids + r * centroid_stride;
+  Tile<kRows, kVectors> tile;
+  tile.Zero();
+  tile.template Accumulate<false>(rows, queries, kVectors * kLanes, channels);
+  MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      float* const out = scores + (r * kVectors + v) * kLanes;
+      if (add) tile.c[r][v] = hn::Add(hn::Load(kF32, out), tile.c[r][v]);
+      hn::Store(tile.c[r][v], kF32, out);
+    }
+  }
+}
+
+// Scores of the panel's queries against centroids [first_block, first_block + num_blocks),
+// [block][query].
 template <int kVectors>
-HWY_INLINE void ScoreCentroids(const RouteWindow& window, const int32_t* rows, int64_t num_rows,
-                               int64_t first_block, int64_t num_blocks) {
-  constexpr int64_t kRows = kVectors * kLanes;
-  alignas(64) float maxima[kRows] = {};
+HWY_INLINE void ScoreCentroids(const RouteWindow& window, SourceRows queries, int64_t first_block,
+                               int64_t num_blocks) {
   const PanelScratch& scratch = window.scratch;
-  const int64_t channels = window.query.head_dim;
   for (int64_t head = 0; head < window.num_heads; ++head) {
-    if (window.num_heads > 1) {
-      QueryRows query = window.query;
-      query.data += head * window.head_stride_bytes;
-      LoadPanel<kVectors>(query, rows, num_rows, scratch.widened, scratch.queries);
-    }
-    for (int64_t block = 0; block < num_blocks; block += kKeyTile) {
-      const float* centroids = window.centroids + (first_block + block) * channels;
-      float* scores = scratch.scores + block * kRows;
-      if (head == 0) {
-        ScoreTile<kVectors, false>(centroids, scratch.queries, channels, 0, nullptr, scores,
-                                   maxima);
-        continue;
-      }
-      alignas(64) float head_scores[kKeyTile * kRows];
-      ScoreTile<kVectors, false>(centroids, scratch.queries, channels, 0, nullptr, head_scores,
-                                 maxima);
-      for (int64_t i = 0; i < kKeyTile * kRows; i += kLanes) {
-        const V sum = hn::Add(hn::Load(kF32, scores + i), hn::Load(kF32, head_scores + i));
-        hn::Store(sum, kF32, scores + i);
-      }
-    }
+    // Those of a single head are there already.
+    if (window.num_heads > 1) PackSlab(queries, scratch.widened, scratch.queries);
+    queries.data += window.head_stride_bytes;
+    ForEachRowTile(num_blocks, [&]<int kRows>(int64_t block) {
+      CentroidTile<kRows, kVectors>(
+          window.centroids + (first_block + block) * window.centroid_stride, window.centroid_stride,
+          scratch.queries, window.query.head_dim, head > 0,
+          scratch.scores + block * kVectors * kLanes);
+    });
   }
 }
 
@@ -87,41 +97,45 @@ HWY_INLINE void WriteSelection(const Eligible& eligible, const Best& best, int64
 template <int kVectors, class Best>
 void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) {
   constexpr int64_t kRows = kVectors * kLanes;
-  int32_t rows[kRows];
+  const PanelScratch& scratch = window.scratch;
+  const QueryRows& query = window.query;
   Eligible eligible[kRows];
   Competition<kRows> competition;
   for (int64_t i = 0; i < kRows; ++i) {
-    rows[i] = static_cast<int32_t>(first_row + std::min(i, num_rows - 1));
-    eligible[i] = Eligible(window, rows[i]);
+    eligible[i] = Eligible(window, first_row + std::min(i, num_rows - 1));
     competition.Set(i, eligible[i].first, eligible[i].last, eligible[i].places);
   }
-  Best best(competition, window.scratch.candidates, window.width);
-  if (window.num_heads == 1) {
-    LoadPanel<kVectors>(window.query, rows, num_rows, window.scratch.widened,
-                        window.scratch.queries);
-  }
-  for (int64_t step = 0; step < competition.end; step += kStepKeys) {
-    const int64_t step_end = std::min(step + kStepKeys, competition.end);
-    ScoreCentroids<kVectors>(window, rows, num_rows, step, step_end - step);
-    if (step == 0) best.Foresee(window.scratch.scores, step_end);
-    for (int64_t block = step; block < step_end; block += kKeyTile) {
-      best.Add(window.scratch.scores + (block - step) * kRows, static_cast<int32_t>(block));
-    }
+  Best best(competition, scratch.candidates, window.width);
+  const SourceRows queries = {query.data + first_row * query.stride_bytes, query.stride_bytes,
+                              query.dtype, num_rows, query.head_dim};
+  if (window.num_heads == 1) PackSlab(queries, scratch.widened, scratch.queries);
+  for (int64_t step = 0; step < competition.end; step += kRouteBlocks) {
+    const int64_t num_blocks = std::min(kRouteBlocks, competition.end - step);
+    ScoreCentroids<kVectors>(window, queries, step, num_blocks);
+    if (step == 0) best.Foresee(scratch.scores, num_blocks);
+    ForEachRowTile(num_blocks, [&]<int kBlocks>(int64_t block) {
+      best.template Add<kBlocks>(scratch.scores + block * kRows,
+                                 static_cast<int32_t>(step + block));
+    });
   }
   best.End();
   for (int64_t i = 0; i < num_rows; ++i) {
-    WriteSelection(eligible[i], best, i, window.width, window.selected + rows[i] * window.width);
+    WriteSelection(eligible[i], best, i, window.width,
+                   window.selected + (first_row + i) * window.width);
   }
 }
 
 void Route(const RouteWindow& window) {
-  ForEachPanel(window.num_rows, [&window]<int kVectors>(int64_t first, int64_t count) {
-    if (window.width <= kMostSorted) {
-      RoutePanel<kVectors, SortedBest<kVectors>>(window, first, count);
-    } else {
-      RoutePanel<kVectors, HeapBest<kVectors>>(window, first, count);
-    }
-  });
+  for (int64_t first = 0; first < window.num_rows; first += kSlab) {
+    const int64_t count = std::min(kSlab, window.num_rows - first);
+    WithVectors(core::CeilDiv(count, kLanes), [&]<int kVectors>() {
+      if (window.width <= kMostSorted) {
+        RoutePanel<kVectors, SortedBest<kVectors>>(window, first, count);
+      } else {
+        RoutePanel<kVectors, HeapBest<kVectors>>(window, first, count);
+      }
+    });
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -55,9 +55,9 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     sequence.decodes = Decoder::Takes(problem, sequence);
     totals.decodes |= sequence.decodes;
 
-    const int64_t tile = plan.kernels->key_tile;
+    const int64_t lanes = plan.kernels->lanes;
     const bool has_centroids = !sequence.dense && problem.operation != Operation::kAttendSelected;
-    if (has_centroids) next.centroid_offset += RoundUp(sequence.num_blocks, tile);
+    if (has_centroids) next.centroid_offset += sequence.num_blocks;
     if (sequence.decodes) {
       const int64_t parts = Decoder::NumParts(sequence);
       const int64_t rows = sequence.q_len * problem.num_heads;
@@ -67,7 +67,7 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     } else if (sequence.num_blocks > 0) {
       const int64_t full_blocks = sequence.num_blocks - 1;
       const int64_t tail = sequence.BlockLength(full_blocks);
-      next.key_offset += full_blocks * RoundUp(sequence.block_size, tile) + RoundUp(tail, tile);
+      next.key_offset += full_blocks * RoundUp(sequence.block_size, lanes) + RoundUp(tail, lanes);
       next.step_offset +=
           full_blocks * CeilDiv(sequence.block_size, kStepKeys) + CeilDiv(tail, kStepKeys);
       next.value_offset += sequence.k_len;
@@ -128,7 +128,8 @@ class Packer {
         plan_.kernels->pack_centroid(
             Rows(problem_.k, kv_head, sequence, block * sequence.block_size, length,
                  problem_.head_dim),
-            scratch.sums, head.centroids + sequence.centroid_offset * problem_.head_dim, block);
+            scratch.sums,
+            head.centroids + (sequence.centroid_offset + block) * plan_.centroid_stride);
       }
     }
   }
@@ -137,7 +138,7 @@ class Packer {
     PackedBuffers head = packed_;
     head.keys += index * plan_.packed_keys * problem_.head_dim;
     head.values += index * plan_.shape.max_tokens_k * plan_.value_stride;
-    head.centroids += index * plan_.packed_centroids * problem_.head_dim;
+    head.centroids += index * plan_.packed_centroids * plan_.centroid_stride;
     head.values_finite += index * plan_.key_steps;
     return head;
   }

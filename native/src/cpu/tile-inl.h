@@ -1,10 +1,13 @@
-// The micro-kernel of scores: a register tile of kKeyTile keys times kVectors vectors of queries,
-//     S[key][query] = sum over channels K[channel][key] * Q[channel][query].
-// K is packed [channel][kKeyTile] and broadcast, Q is [channel][kVectors * kLanes]. Per channel
-// kKeyTile broadcasts and kVectors loads feed kKeyTile * kVectors multiplications (7 for 12, 11 for
-// 24).
+// The micro-kernel of both products: a register tile of rows times vectors of columns,
+//     C[row][column] = sum over i of A[row][i] * B[i][column].
+// Scores are queries times keys, results are probabilities times values. Elements of A's rows are
+// broadcast; B is a slab of packed columns. For each i, kTileRows broadcasts and
+// kTileVectors loads feed kTileRows * kTileVectors multiplications (10 for 24, 8 for 12).
 //
-// Kept out of line: inlined into its callers GCC 12 spills the accumulators.
+// Every element of C adds up one product after the other, so what a row receives depends on no
+// other row of its tile, nor on the tile's size.
+//
+// Functions that hold a tile are kept out of line: inlined into their callers GCC 12 spills it.
 #if defined(MOBA_CPU_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBA_CPU_TILE_INL_H_
 #undef MOBA_CPU_TILE_INL_H_
@@ -12,83 +15,90 @@
 #define MOBA_CPU_TILE_INL_H_
 #endif
 
-#include <limits>
+#include <algorithm>
 
+#include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-// Of a panel of kVectors vectors, those from kFirst on.
-template <int kVectors, int kFirst>
-struct Tile {
-  V c[kKeyTile][kVectors];
+// Rows of B ahead of which it is asked for.
+inline constexpr int64_t kRowsOfSlabAhead = 8;
+
+template <int kRows, int kVectors>
+class Tile {
+ public:
+  V c[kRows][kVectors];
 
   HWY_INLINE void Zero() {
-    MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
-      MOBA_UNROLL for (int v = kFirst; v < kVectors; ++v) c[r][v] = hn::Zero(kF32);
+    MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) c[r][v] = hn::Zero(kF32);
     }
   }
 
-  HWY_INLINE void Accumulate(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, int64_t n) {
-    for (int64_t i = 0; i < n; ++i, a += kKeyTile, b += kVectors * kLanes) {
-      V operand[kVectors];
-      MOBA_UNROLL for (int v = kFirst; v < kVectors; ++v) {
-        operand[v] = hn::Load(kF32, b + v * kLanes);
-        KeepInRegister(operand[v]);
-      }
-      MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
-        const V broadcast = hn::Set(kF32, a[r]);
-        MOBA_UNROLL for (int v = kFirst; v < kVectors; ++v) {
-          c[r][v] = hn::MulAdd(broadcast, operand[v], c[r][v]);
-        }
-      }
+  // Rows of A lie anywhere; those of B `b_stride` apart, of which the tile takes what is first.
+  // When kFetch, B is asked for some rows ahead: it comes from the second-level cache, and across a
+  // page the processor does not look ahead.
+  template <bool kFetch>
+  HWY_INLINE void Accumulate(const float* const* a, const float* HWY_RESTRICT b, int64_t b_stride,
+                             int64_t n) {
+    const float* row[kRows];
+    MOBA_UNROLL for (int r = 0; r < kRows; ++r) row[r] = a[r];
+    int64_t i = 0;
+    // In twos: where another thread shares the core, the number of instructions is what counts.
+    for (; i + 2 <= n; i += 2, b += 2 * b_stride) {
+      Add<kFetch>(row, i, b, b_stride);
+      Add<kFetch>(row, i + 1, b + b_stride, b_stride);
     }
+    if (i < n) Add<kFetch>(row, i, b, b_stride);
   }
 
-  HWY_INLINE void Store(float* out) const {
-    MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
-      MOBA_UNROLL for (int v = kFirst; v < kVectors; ++v) {
-        hn::Store(c[r][v], kF32, out + (r * kVectors + v) * kLanes);
+ private:
+  template <bool kFetch>
+  HWY_INLINE void Add(const float* const (&row)[kRows], int64_t i, const float* HWY_RESTRICT b,
+                      int64_t b_stride) {
+    if constexpr (kFetch) {
+      MOBA_UNROLL for (int64_t at = 0; at < kVectors * kLanes; at += 16) {
+        __builtin_prefetch(b + kRowsOfSlabAhead * b_stride + at);
       }
     }
+    V operand[kVectors];
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      operand[v] = hn::Load(kF32, b + v * kLanes);
+      KeepInRegister(operand[v]);
+    }
+    MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+      const V broadcast = hn::Set(kF32, row[r][i]);
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+        c[r][v] = hn::MulAdd(broadcast, operand[v], c[r][v]);
+        KeepInRegister(c[r][v]);
+      }
+      KeepUntilHere(broadcast);
+    }
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) KeepUntilHere(operand[v]);
   }
 };
 
-inline constexpr float kHidden = -std::numeric_limits<float>::infinity();
+// Calls body.template operator()<kVectors>() for as many vectors as there are.
+template <int kVectors = kTileVectors, class Body>
+HWY_INLINE void WithVectors(int64_t vectors, const Body& body) {
+  if constexpr (kVectors > 1) {
+    if (vectors < kVectors) return WithVectors<kVectors - 1>(vectors, body);
+  }
+  body.template operator()<kVectors>();
+}
 
-// Scores of one tile of keys; maxima[query] becomes the larger of itself and the new scores.
-// When kMasked, a key beyond limits[query] gets -inf and takes no part in the maximum; queries in
-// vectors before kFirst see none of the tile.
-template <int kVectors, bool kMasked, int kFirst = 0>
-HWY_NOINLINE void ScoreTile(const float* HWY_RESTRICT keys, const float* HWY_RESTRICT queries,
-                            int64_t channels, int32_t first_key, const int32_t* limits,
-                            float* HWY_RESTRICT scores, float* HWY_RESTRICT maxima) {
-  Tile<kVectors, kFirst> tile;
-  tile.Zero();
-  tile.Accumulate(keys, queries, channels);
-  if constexpr (kMasked) {
-    const V hidden = hn::Set(kF32, kHidden);
-    MOBA_UNROLL for (int v = kFirst; v < kVectors; ++v) {
-      const auto limit = hn::Load(kI32, limits + v * kLanes);
-      MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) {
-        const auto beyond = hn::Lt(limit, hn::Set(kI32, first_key + static_cast<int32_t>(r)));
-        tile.c[r][v] = hn::IfThenElse(hn::RebindMask(kF32, beyond), hidden, tile.c[r][v]);
-      }
-    }
+// Calls body.template operator()<kRows>(first) for tiles of rows that cover a panel; the last one
+// may reach beyond `num_rows`, not beyond the panel.
+template <class Body>
+HWY_INLINE void ForEachRowTile(int64_t num_rows, const Body& body) {
+  int64_t row = 0;
+  for (; row < num_rows && num_rows - row > kTileRows - kFewRows; row += kTileRows) {
+    body.template operator()<kTileRows>(row);
   }
-  tile.Store(scores);
-  for (int64_t r = 0; r < kKeyTile; ++r) {
-    for (int v = 0; v < kFirst; ++v) {
-      hn::Store(hn::Set(kF32, kHidden), kF32, scores + (r * kVectors + v) * kLanes);
-    }
-  }
-  MOBA_UNROLL for (int v = kFirst; v < kVectors; ++v) {
-    V maximum = hn::Load(kF32, maxima + v * kLanes);
-    MOBA_UNROLL for (int64_t r = 0; r < kKeyTile; ++r) maximum = hn::Max(maximum, tile.c[r][v]);
-    hn::Store(maximum, kF32, maxima + v * kLanes);
-  }
+  for (; row < num_rows; row += kFewRows) body.template operator()<kFewRows>(row);
 }
 
 }  // namespace HWY_NAMESPACE

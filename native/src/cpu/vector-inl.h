@@ -32,28 +32,25 @@ inline constexpr F32 kF32{};
 inline constexpr I32 kI32{};
 inline constexpr int64_t kLanes = HWY_MIN(16, HWY_LANES(float));
 
-// Register tiles: their accumulators and operands fill the 32 or 16 registers.
-//   scores: kKeyTile keys x up to three vectors of queries
-//   values: kValueRows queries x kValueVectors vectors of channels
-// A value tile reads its channels of all keys of a step once for kValueRows rows of a panel, so
-// few channels (they stay within L1 beside the probabilities) and many rows are best, but where
-// vectors are short and instructions are the limit.
-#if HWY_TARGET == HWY_AVX3
-inline constexpr int64_t kKeyTile = 8;
-inline constexpr int kValueRows = 12;
-inline constexpr int kValueVectors = 2;
-#elif HWY_ARCH_ARM_A64
-inline constexpr int64_t kKeyTile = 8;
-inline constexpr int kValueRows = 6;
-inline constexpr int kValueVectors = 4;
+// The register tile: kTileRows rows x kTileVectors vectors of columns. Its accumulators and
+// operands fill the registers.
+#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
+inline constexpr int kRegisters = 32;
+inline constexpr int kTileVectors = 4;
 #else
-inline constexpr int64_t kKeyTile = 4;
-inline constexpr int kValueRows = 6;
-inline constexpr int kValueVectors = 2;
+inline constexpr int kRegisters = 16;
+inline constexpr int kTileVectors = 2;
 #endif
-inline constexpr int64_t kValueTile = kValueVectors * kLanes;  // channels
+inline constexpr int kTileRows = 6;
+// That of few rows.
+inline constexpr int kFewRows = kTileRows / 3;
+// Columns that are packed side by side, keys as well as channels of values.
+inline constexpr int64_t kSlab = kTileVectors * kLanes;
+// Rows that go through a step of keys together.
+inline constexpr int64_t kPanelRows = 48;
 
-// Keeps a loaded operand in its register. Without it GCC reloads it for each multiplication.
+// Keeps a loaded operand in its register: without it GCC reloads it for each multiplication. And an
+// accumulator: without it GCC copies it from one to another.
 HWY_INLINE void KeepInRegister(V& v) {
 #if HWY_TARGET == HWY_AVX2
   asm("" : "+x"(v.raw));
@@ -61,6 +58,20 @@ HWY_INLINE void KeepInRegister(V& v) {
   asm("" : "+v"(v.raw));
 #elif HWY_ARCH_ARM_A64
   asm("" : "+w"(v.raw));
+#else
+  (void)v;
+#endif
+}
+
+// Keeps an operand's register until here: GCC would put a result into it, which is then copied back
+// in the next round.
+HWY_INLINE void KeepUntilHere(const V& v) {
+#if HWY_TARGET == HWY_AVX2
+  asm volatile("" : : "x"(v.raw));
+#elif HWY_TARGET == HWY_AVX3
+  asm volatile("" : : "v"(v.raw));
+#elif HWY_ARCH_ARM_A64
+  asm volatile("" : : "w"(v.raw));
 #else
   (void)v;
 #endif

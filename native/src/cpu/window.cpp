@@ -14,7 +14,7 @@ using core::RoundUp;
 PackedBlock::PackedBlock(const Plan& plan, const PackedBuffers& head,
                          const core::Sequence& sequence, int64_t block, int64_t first) {
   const int64_t key =
-      sequence.key_offset + block * RoundUp(sequence.block_size, plan.kernels->key_tile) + first;
+      sequence.key_offset + block * RoundUp(sequence.block_size, plan.kernels->lanes) + first;
   const int64_t value = sequence.value_offset + block * sequence.block_size + first;
   const int64_t step =
       sequence.step_offset + block * CeilDiv(sequence.block_size, kStepKeys) + first / kStepKeys;
@@ -72,7 +72,8 @@ QueryRows Window::Queries(int64_t head) const {
 
 void Window::Route(int64_t first_head, int64_t num_heads, const core::Control& control) const {
   RouteWindow window;
-  window.centroids = packed_.centroids + sequence_.centroid_offset * problem_.head_dim;
+  window.centroids = packed_.centroids + sequence_.centroid_offset * plan_.centroid_stride;
+  window.centroid_stride = plan_.centroid_stride;
   window.num_blocks = sequence_.num_blocks;
   window.block_size = sequence_.block_size;
   window.query = Queries(first_head);
@@ -84,7 +85,7 @@ void Window::Route(int64_t first_head, int64_t num_heads, const core::Control& c
   window.scratch = scratch_.panel;
   // A few panels at a time: with very many blocks even one panel takes long, and a run must be
   // quick to stop.
-  const int64_t rows_at_once = 4 * 3 * plan_.kernels->lanes;
+  const int64_t rows_at_once = 4 * plan_.kernels->slab;
   for (int64_t first = 0; first < num_rows_ && !control.Cancelled(); first += rows_at_once) {
     window.num_rows = std::min(rows_at_once, num_rows_ - first);
     plan_.kernels->route(window);

@@ -80,21 +80,24 @@ SourceRows RowsOf(const std::vector<float>& values, int64_t channels) {
           static_cast<int64_t>(values.size()) / channels, channels};
 }
 
-TEST_P(KernelsOf, PackedKeysAreTilesOfChannelsWithZeroRowsAtTheEnd) {
-  const int64_t tile = kernels().key_tile;
+TEST_P(KernelsOf, PackedKeysAreSlabsOfChannelsWithZeroKeysAtTheEnd) {
+  const int64_t slab = kernels().slab;
   for (const int64_t channels : {1, 3, 4, 7, 64, 65}) {
-    for (const int64_t rows : {1, 3, 4, 8, 13}) {
+    for (const int64_t rows : {1, 4, 13, 16, 63, 64, 65, 83}) {
       const std::vector<float> keys = RandomRows(rows, channels);
-      std::vector<float> widened(static_cast<size_t>(kMaxKeyTile * core::RoundUp(channels, 16)));
-      const int64_t size = core::RoundUp(rows, tile) * channels;
-      std::vector<float> packed(static_cast<size_t>(size + 1), 99.0f);
+      Aligned widened(static_cast<size_t>(kMaxPanelRows * core::RoundUp(channels, 16)));
+      const int64_t padded = core::RoundUp(rows, kernels().lanes);
+      Aligned packed(static_cast<size_t>(padded * channels + 1), 99.0f);
       kernels().pack_keys(RowsOf(keys, channels), widened.data(), packed.data());
-      for (int64_t i = 0; i < size; ++i) {
-        const int64_t row = i / (tile * channels) * tile + i % tile;
-        const int64_t channel = i % (tile * channels) / tile;
-        const float expected =
-            row < rows ? keys[static_cast<size_t>(row * channels + channel)] : 0.0f;
-        ASSERT_EQ(packed[static_cast<size_t>(i)], expected) << rows << " x " << channels;
+      for (int64_t row = 0; row < padded; ++row) {
+        const int64_t first = row / slab * slab;
+        const int64_t width = std::min(slab, padded - first);
+        for (int64_t channel = 0; channel < channels; ++channel) {
+          const int64_t at = first * channels + channel * width + row - first;
+          const float expected =
+              row < rows ? keys[static_cast<size_t>(row * channels + channel)] : 0.0f;
+          ASSERT_EQ(packed[static_cast<size_t>(at)], expected) << rows << " x " << channels;
+        }
       }
       EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the packed keys";
     }
@@ -102,7 +105,7 @@ TEST_P(KernelsOf, PackedKeysAreTilesOfChannelsWithZeroRowsAtTheEnd) {
 }
 
 TEST_P(KernelsOf, PackedValuesAreSlabsPerStepAndFlagWhatIsNotFinite) {
-  const int64_t tile = kernels().value_tile;
+  const int64_t tile = kernels().slab;
   for (const int64_t channels : {1, 13, 40, 97}) {
     const int64_t rows = kStepKeys + 5;
     const int64_t padded = core::RoundUp(channels, kernels().lanes);
@@ -146,29 +149,26 @@ TEST_P(KernelsOf, StepsOfValuesThatAreNotFiniteAreFlagged) {
 }
 
 TEST_P(KernelsOf, CentroidIsTheMeanInDoubleRoundedToFloatAndStorage) {
-  const int64_t tile = kernels().key_tile;
-  const int64_t index = tile + 1;
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
     for (const int64_t channels : {1, 5, 16, 37, 128, 200}) {
       for (const int64_t rows : {1, 7, 100}) {
         const std::vector<float> keys = Rounded(RandomRows(rows, channels), dtype);
         const std::vector<char> stored = Stored(keys, dtype);
         alignas(64) double sums[208] = {99.0};
-        std::vector<float> packed(static_cast<size_t>(2 * tile * channels), 99.0f);
+        Aligned packed(static_cast<size_t>(core::RoundUp(channels, kMostLanes) + 1), 99.0f);
         const SourceRows source = {stored.data(), channels * core::SizeOf(dtype), dtype, rows,
                                    channels};
-        kernels().pack_centroid(source, sums, packed.data(), index);
+        kernels().pack_centroid(source, sums, packed.data());
         for (int64_t channel = 0; channel < channels; ++channel) {
           double sum = 0;
           for (int64_t row = 0; row < rows; ++row) {
             sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
           }
           const auto mean = static_cast<float>(sum / static_cast<double>(rows));
-          ASSERT_EQ(packed[static_cast<size_t>((channels + channel) * tile + 1)],
-                    core::RoundTo(dtype, mean))
+          ASSERT_EQ(packed[static_cast<size_t>(channel)], core::RoundTo(dtype, mean))
               << rows << " x " << channels << ", channel " << channel;
-          ASSERT_EQ(packed[static_cast<size_t>((channels + channel) * tile)], 99.0f);
         }
+        EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the mean";
       }
     }
   }
