@@ -168,8 +168,9 @@ int32_t CreatePlan(const std::shared_ptr<Engine>& engine, const moba_plan_config
     *result = new moba_plan{engine, {}, shape, std::nullopt, std::move(device_plan), bytes, info};
     return MOBA_OK;
   }
-  const cpu::Plan plan(shape, *engine->kernels, engine->pool->num_threads());
-  std::strncpy(info.kernels, engine->kernels->name, sizeof info.kernels - 1);
+  const cpu::Kernels& kernels = cpu::KernelsFor(*engine->kernels, shape.dtype);
+  const cpu::Plan plan(shape, kernels, engine->pool->num_threads());
+  std::strncpy(info.kernels, kernels.name, sizeof info.kernels - 1);
   *result = new moba_plan{engine, {}, shape, plan, {}, plan.WorkspaceBytes(), info};
   return MOBA_OK;
 }

@@ -13,6 +13,7 @@
 #include "core/carver.h"
 #include "cpu/convert-inl.h"
 #include "cpu/kernels.h"
+#include "cpu/operand-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
@@ -75,16 +76,7 @@ void SumBlock(const SourceRows& rows, double* sums) {
   }
 }
 
-template <DType kType>
-HWY_INLINE V RoundedTo(V v) {
-  if constexpr (kType == DType::kF32) return v;
-  alignas(64) uint16_t halves[kLanes];
-  if constexpr (kType == DType::kF16) StoreF16(v, halves);
-  if constexpr (kType == DType::kBF16) StoreBF16(v, halves);
-  return LoadFloats<kType>(reinterpret_cast<const char*>(halves));
-}
-
-template <DType kType>
+template <class Operand, DType kType>
 void MeanOf(const SourceRows& rows, double* HWY_RESTRICT sums, float* HWY_RESTRICT mean) {
   std::fill(sums, sums + core::RoundUp(rows.channels, kMostLanes), 0.0);
   SumBlock<kType>(rows, sums);
@@ -94,18 +86,19 @@ void MeanOf(const SourceRows& rows, double* HWY_RESTRICT sums, float* HWY_RESTRI
   };
   for (int64_t c = 0; c < rows.channels; c += kLanes) {
     const V both = hn::Combine(kF32, half_mean(c + kDoubles), half_mean(c));
-    hn::Store(RoundedTo<kType>(both), kF32, mean + c);
+    Operand::template StoreMeans<kType>(both, c, mean);
   }
 }
 
+template <class Operand>
 void PackCentroid(const SourceRows& source, double* sums, float* centroid) {
   switch (source.dtype) {
     case DType::kF32:
-      return MeanOf<DType::kF32>(source, sums, centroid);
+      return MeanOf<Operand, DType::kF32>(source, sums, centroid);
     case DType::kF16:
-      return MeanOf<DType::kF16>(source, sums, centroid);
+      return MeanOf<Operand, DType::kF16>(source, sums, centroid);
     case DType::kBF16:
-      return MeanOf<DType::kBF16>(source, sums, centroid);
+      return MeanOf<Operand, DType::kBF16>(source, sums, centroid);
   }
 }
 

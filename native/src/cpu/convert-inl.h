@@ -109,6 +109,16 @@ HWY_INLINE void StoreBF16(V v, uint16_t* out) {
   hn::Store(hn::DemoteTo(half, narrow), half, out);
 }
 
+// Each lane as it would be after a store in that type.
+template <DType kType>
+HWY_INLINE V RoundedTo(V v) {
+  if constexpr (kType == DType::kF32) return v;
+  alignas(64) uint16_t halves[kLanes];
+  if constexpr (kType == DType::kF16) StoreF16(v, halves);
+  if constexpr (kType == DType::kBF16) StoreBF16(v, halves);
+  return LoadFloats<kType>(reinterpret_cast<const char*>(halves));
+}
+
 // `count` elements as floats, zeros beyond; nothing else is read.
 template <DType kType>
 HWY_INLINE V LoadChannels(const char* source, int64_t count) {

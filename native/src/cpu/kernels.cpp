@@ -30,20 +30,36 @@ namespace HWY_NAMESPACE {
 static_assert(kLanes <= kMostLanes && kPanelRows <= kMaxPanelRows && kPanelRows % kLanes == 0 &&
               kLanes <= kPanelRows && kStepKeys % kSlab == 0);
 
+template <class Operand>
+constexpr Kernels Table(const char* name, const Kernels* of_bf16_pairs) {
+  return {name,
+          kLanes,
+          kSlab,
+          kPanelRows,
+          kFewRows - 1,
+          PackKeys<Operand>,
+          PackValues<Operand>,
+          PackCentroid<Operand>,
+          Route<Operand>,
+          Visit<Operand>,
+          Decode,
+          MergeParts,
+          FinishRow,
+          BlendRow,
+          of_bf16_pairs};
+}
+
 extern const Kernels kKernels;
-constexpr Kernels kKernels = {
 #if HWY_TARGET == HWY_AVX3
-    "cpu/avx512",
+constexpr Kernels kBf16Kernels = Table<Bf16Pairs>("cpu/avx512 bf16 pairs", nullptr);
+constexpr Kernels kKernels = Table<Floats>("cpu/avx512", &kBf16Kernels);
 #elif HWY_TARGET == HWY_AVX2
-    "cpu/avx2",
+constexpr Kernels kKernels = Table<Floats>("cpu/avx2", nullptr);
 #elif HWY_ARCH_ARM_A64
-    "cpu/neon",
+constexpr Kernels kKernels = Table<Floats>("cpu/neon", nullptr);
 #else
-    "cpu/baseline",
+constexpr Kernels kKernels = Table<Floats>("cpu/baseline", nullptr);
 #endif
-    kLanes,       kSlab, kPanelRows, kFewRows - 1, PackKeys,  PackValues, PackCentroid,
-    Route,        Visit, Decode,     MergeParts,   FinishRow, BlendRow,
-};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace moba::cpu
@@ -52,6 +68,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 #if HWY_ARCH_X86
 #include <cpuid.h>
+
+#include <cstdlib>
+#include <cstring>
 #endif
 
 namespace moba::cpu {
@@ -63,6 +82,14 @@ namespace {
 bool HasF16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+// AMD's processors add up products of pairs of bf16 twice as fast as those of floats, Intel's half
+// as fast.
+bool MultipliesPairs() {
+  if (!__builtin_cpu_supports("avx512bf16")) return false;
+  const char* const wanted = std::getenv("MOBA_CPU_BF16_PAIRS");
+  return wanted != nullptr ? std::strcmp(wanted, "1") == 0 : __builtin_cpu_is("amd") != 0;
 }
 
 }  // namespace
@@ -88,6 +115,18 @@ const Kernels* CompiledKernels(Target target) {
     default:
       return nullptr;
   }
+}
+
+const Kernels& KernelsFor(const Kernels& kernels, core::DType dtype) {
+#if HWY_ARCH_X86
+  static const bool kPairs = MultipliesPairs();
+  if (kPairs && dtype == core::DType::kBF16 && kernels.of_bf16_pairs != nullptr) {
+    return *kernels.of_bf16_pairs;
+  }
+#else
+  (void)dtype;
+#endif
+  return kernels;
 }
 
 bool ProcessorSupports(Target target) {

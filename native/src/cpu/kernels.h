@@ -158,6 +158,8 @@ struct Kernels {
   // o = a * weight_a + b * weight_b over one row; a side of weight 0 is not read.
   void (*blend_row)(const char* a, float weight_a, const char* b, float weight_b, int64_t channels,
                     core::DType dtype, char* o);
+  // The same where words are pairs of bf16 instead of floats, for tensors of that type; or nullptr.
+  const Kernels* of_bf16_pairs;
 };
 
 // Indices are those of enum moba_cpu_target.
@@ -165,6 +167,9 @@ enum class Target : int32_t { kAuto = 0, kBaseline = 1, kAvx2 = 2, kAvx512 = 3, 
 
 // The kernels of a target, or nullptr when this build does not hold them.
 const Kernels* CompiledKernels(Target target);
+// Those for tensors of a type: where this processor is faster by it, products of bf16 are sums of
+// pairs. MOBA_CPU_BF16_PAIRS=1 or 0 in the environment says so instead.
+const Kernels& KernelsFor(const Kernels& kernels, core::DType dtype);
 // Whether this processor can run them.
 bool ProcessorSupports(Target target);
 

@@ -1,7 +1,7 @@
 // Packing of keys and values into the layouts of kernels.h. Storage types are widened to
 // float here, once per key and kv head, for all query heads that share it.
 //
-// Keys are transposed, kLanes rows of four channels at a time, by 4 x 4 transposes within 128-bit
+// Keys are transposed, kLanes rows of four words at a time, by 4 x 4 transposes within 128-bit
 // blocks. Block b of a vector belongs to rows 4b .. 4b + 3.
 #if defined(MOBA_CPU_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBA_CPU_PACK_INL_H_
@@ -12,14 +12,14 @@
 
 #include <algorithm>
 
-#include "cpu/convert-inl.h"
 #include "cpu/kernels.h"
+#include "cpu/operand-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-// Four channels of rows r, r + 4, r + 8, ... side by side.
+// Four words of rows r, r + 4, r + 8, ... side by side.
 template <class D>
 HWY_INLINE hn::Vec<D> LoadBlocks(D d, const float* const* rows, int64_t channel) {
   constexpr size_t kWidth = hn::MaxLanes(D());
@@ -47,75 +47,85 @@ HWY_INLINE void TransposeBlocks(D d, hn::Vec<D> (&v)[4]) {
   v[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
 }
 
-// rows[kLanes] -> packed [channel][stride], for the first `count` of the four channels from
-// `channel` on.
-HWY_INLINE void PackChannels(const float* const* rows, int64_t channel, int64_t count,
-                             int64_t stride, float* HWY_RESTRICT packed) {
+// rows[kLanes] -> packed [word][stride], for the first `count` of the four words from `word` on.
+HWY_INLINE void PackWords(const float* const* rows, int64_t word, int64_t count, int64_t stride,
+                          float* HWY_RESTRICT packed) {
   V block[4];
-  MOBA_UNROLL for (int i = 0; i < 4; ++i) block[i] = LoadBlocks(kF32, rows + i, channel);
+  MOBA_UNROLL for (int i = 0; i < 4; ++i) block[i] = LoadBlocks(kF32, rows + i, word);
   TransposeBlocks(kF32, block);
   MOBA_UNROLL for (int i = 0; i < 4; ++i) {
-    if (i < count) hn::Store(block[i], kF32, packed + (channel + i) * stride);
+    if (i < count) hn::Store(block[i], kF32, packed + (word + i) * stride);
   }
 }
 
-// Rows side by side, [channel][row]; at most kSlab rows, and zeros up to a multiple of kLanes.
+// Rows side by side, [word][row]; at most kSlab rows, and zeros up to a multiple of kLanes.
+template <class Operand>
 void PackSlab(const SourceRows& source, float* widened, float* packed) {
-  const int64_t padded = core::RoundUp(source.channels, 4);
+  const int64_t words = Words<Operand>(source.channels);
+  const int64_t padded = core::RoundUp(words, 4);
   const int64_t stride = core::RoundUp(source.num_rows, kLanes);
   for (int64_t first = 0; first < stride; first += kLanes) {
     const float* rows[kLanes];
     for (int64_t i = 0; i < kLanes; ++i) {
       float* scratch = widened + i * padded;
       if (first + i < source.num_rows) {
-        rows[i] = FloatRow(source.dtype, source.data + (first + i) * source.stride_bytes,
-                           source.channels, 4, scratch);
+        rows[i] = Operand::Row(source.dtype, source.data + (first + i) * source.stride_bytes,
+                               source.channels, 4, scratch);
       } else {
         std::fill(scratch, scratch + padded, 0.0f);
         rows[i] = scratch;
       }
     }
-    int64_t channel = 0;
-    for (; channel + 4 <= source.channels; channel += 4) {
-      PackChannels(rows, channel, 4, stride, packed + first);
-    }
-    if (channel < source.channels) {
-      PackChannels(rows, channel, source.channels - channel, stride, packed + first);
-    }
+    int64_t word = 0;
+    for (; word + 4 <= words; word += 4) PackWords(rows, word, 4, stride, packed + first);
+    if (word < words) PackWords(rows, word, words - word, stride, packed + first);
   }
 }
 
+template <class Operand>
 void PackKeys(const SourceRows& source, float* widened, float* packed) {
+  const int64_t words = Words<Operand>(source.channels);
   for (int64_t first = 0; first < source.num_rows; first += kSlab) {
-    PackSlab(source.Part(first, kSlab), widened, packed + first * source.channels);
+    PackSlab<Operand>(source.Part(first, kSlab), widened, packed + first * words);
   }
 }
 
-// Copies the key's channels, slab by slab; false when one of them is NaN or infinite.
-HWY_INLINE bool PackValueRow(const float* row, int64_t channels, int64_t num_keys, int64_t key,
-                             float* HWY_RESTRICT packed) {
+// Joins a word's keys, slab by slab; false when one of their channels is NaN or infinite.
+template <class Operand>
+HWY_INLINE bool PackValueWord(const float* const* rows, int64_t channels, int64_t num_words,
+                              int64_t word, float* HWY_RESTRICT packed) {
   V check = hn::Zero(kF32);
   for (int64_t slab = 0; slab < channels; slab += kSlab) {
     const int64_t width = std::min(kSlab, channels - slab);
-    float* out = packed + slab * num_keys + key * width;
+    float* out = packed + slab * num_words + word * width;
     for (int64_t channel = 0; channel < width; channel += kLanes) {
-      const V value = hn::LoadU(kF32, row + slab + channel);
-      check = hn::MulAdd(value, hn::Zero(kF32), check);
-      hn::Store(value, kF32, out + channel);
+      hn::Store(Operand::Join(rows, slab + channel, check), kF32, out + channel);
     }
   }
   return hn::AllTrue(kF32, hn::Eq(check, check));
 }
 
+template <class Operand>
 void PackValues(const SourceRows& source, float* widened, float* packed, uint8_t* finite) {
-  const int64_t padded = (source.channels + kLanes - 1) / kLanes * kLanes;
+  constexpr int64_t kPerWord = Operand::kPerWord;
+  const int64_t padded = core::RoundUp(source.channels, kLanes);
   for (int64_t first = 0; first < source.num_rows; first += kStepKeys) {
     const int64_t num_keys = std::min(kStepKeys, source.num_rows - first);
     bool all_finite = true;
-    for (int64_t key = 0; key < num_keys; ++key) {
-      const char* data = source.data + (first + key) * source.stride_bytes;
-      const float* row = FloatRow(source.dtype, data, source.channels, kLanes, widened);
-      all_finite &= PackValueRow(row, padded, num_keys, key, packed + first * padded);
+    for (int64_t key = 0; key < num_keys; key += kPerWord) {
+      const float* rows[kPerWord];
+      for (int64_t i = 0; i < kPerWord; ++i) {
+        float* const scratch = widened + i * padded;
+        if (key + i < num_keys) {
+          const char* data = source.data + (first + key + i) * source.stride_bytes;
+          rows[i] = FloatRow(source.dtype, data, source.channels, kLanes, scratch);
+        } else {
+          std::fill(scratch, scratch + padded, 0.0f);
+          rows[i] = scratch;
+        }
+      }
+      all_finite &= PackValueWord<Operand>(rows, padded, Words<Operand>(num_keys), key / kPerWord,
+                                           packed + Words<Operand>(first) * padded);
     }
     *finite++ = all_finite;
   }

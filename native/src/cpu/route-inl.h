@@ -46,15 +46,15 @@ inline constexpr int64_t kRouteBlocks = 96;
 static_assert(kRouteBlocks % kTileRows == 0 && kRouteBlocks * kSlab <= kStepKeys * kPanelRows);
 
 // Centroids times queries: rows are blocks, lanes queries.
-template <int kRows, int kVectors>
+template <class Operand, int kRows, int kVectors>
 HWY_NOINLINE void CentroidTile(const float* HWY_RESTRICT centroids, int64_t centroid_stride,
-                               const float* HWY_RESTRICT queries, int64_t channels, bool add,
+                               const float* HWY_RESTRICT queries, int64_t words, bool add,
                                float* HWY_RESTRICT scores) {
   const float* rows[kRows];
   for (int r = 0; r < kRows; ++r) rows[r] = centroids + r * centroid_stride;
-  Tile<kRows, kVectors> tile;
+  Tile<Operand, kRows, kVectors> tile;
   tile.Zero();
-  tile.template Accumulate<false>(rows, queries, kVectors * kLanes, channels);
+  tile.template Accumulate<false>(rows, queries, kVectors * kLanes, words);
   MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       float* const out = scores + (r * kVectors + v) * kLanes;
@@ -66,18 +66,18 @@ HWY_NOINLINE void CentroidTile(const float* HWY_RESTRICT centroids, int64_t cent
 
 // Scores of the panel's queries against centroids [first_block, first_block + num_blocks),
 // [block][query].
-template <int kVectors>
+template <class Operand, int kVectors>
 HWY_INLINE void ScoreCentroids(const RouteWindow& window, SourceRows queries, int64_t first_block,
                                int64_t num_blocks) {
   const PanelScratch& scratch = window.scratch;
   for (int64_t head = 0; head < window.num_heads; ++head) {
     // Those of a single head are there already.
-    if (window.num_heads > 1) PackSlab(queries, scratch.widened, scratch.queries);
+    if (window.num_heads > 1) PackSlab<Operand>(queries, scratch.widened, scratch.queries);
     queries.data += window.head_stride_bytes;
     ForEachRowTile(num_blocks, [&]<int kRows>(int64_t block) {
-      CentroidTile<kRows, kVectors>(
+      CentroidTile<Operand, kRows, kVectors>(
           window.centroids + (first_block + block) * window.centroid_stride, window.centroid_stride,
-          scratch.queries, window.query.head_dim, head > 0,
+          scratch.queries, Words<Operand>(window.query.head_dim), head > 0,
           scratch.scores + block * kVectors * kLanes);
     });
   }
@@ -94,7 +94,7 @@ HWY_INLINE void WriteSelection(const Eligible& eligible, const Best& best, int64
   std::fill(out, selected + width, -1);
 }
 
-template <int kVectors, class Best>
+template <class Operand, int kVectors, class Best>
 void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) {
   constexpr int64_t kRows = kVectors * kLanes;
   const PanelScratch& scratch = window.scratch;
@@ -108,10 +108,10 @@ void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) 
   Best best(competition, scratch.candidates, window.width);
   const SourceRows queries = {query.data + first_row * query.stride_bytes, query.stride_bytes,
                               query.dtype, num_rows, query.head_dim};
-  if (window.num_heads == 1) PackSlab(queries, scratch.widened, scratch.queries);
+  if (window.num_heads == 1) PackSlab<Operand>(queries, scratch.widened, scratch.queries);
   for (int64_t step = 0; step < competition.end; step += kRouteBlocks) {
     const int64_t num_blocks = std::min(kRouteBlocks, competition.end - step);
-    ScoreCentroids<kVectors>(window, queries, step, num_blocks);
+    ScoreCentroids<Operand, kVectors>(window, queries, step, num_blocks);
     if (step == 0) best.Foresee(scratch.scores, num_blocks);
     ForEachRowTile(num_blocks, [&]<int kBlocks>(int64_t block) {
       best.template Add<kBlocks>(scratch.scores + block * kRows,
@@ -125,14 +125,15 @@ void RoutePanel(const RouteWindow& window, int64_t first_row, int64_t num_rows) 
   }
 }
 
+template <class Operand>
 void Route(const RouteWindow& window) {
   for (int64_t first = 0; first < window.num_rows; first += kSlab) {
     const int64_t count = std::min(kSlab, window.num_rows - first);
     WithVectors(core::CeilDiv(count, kLanes), [&]<int kVectors>() {
       if (window.width <= kMostSorted) {
-        RoutePanel<kVectors, SortedBest<kVectors>>(window, first, count);
+        RoutePanel<Operand, kVectors, SortedBest<kVectors>>(window, first, count);
       } else {
-        RoutePanel<kVectors, HeapBest<kVectors>>(window, first, count);
+        RoutePanel<Operand, kVectors, HeapBest<kVectors>>(window, first, count);
       }
     });
   }

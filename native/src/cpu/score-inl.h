@@ -20,14 +20,14 @@ inline constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
 // One slab of keys and a tile of rows. maxima[row][lane] becomes the larger of itself and the new
 // scores. When kMasked, keys beyond limits[row] are hidden.
-template <int kRows, int kVectors, bool kMasked, bool kFetch>
+template <class Operand, int kRows, int kVectors, bool kMasked, bool kFetch>
 HWY_NOINLINE void ScoreTile(const float* const* queries, const float* HWY_RESTRICT keys,
-                            int64_t slab_keys, int64_t channels, int32_t first_key,
+                            int64_t slab_keys, int64_t words, int32_t first_key,
                             const int32_t* HWY_RESTRICT limits, float* HWY_RESTRICT scores,
                             float* HWY_RESTRICT maxima) {
-  Tile<kRows, kVectors> tile;
+  Tile<Operand, kRows, kVectors> tile;
   tile.Zero();
-  tile.template Accumulate<kFetch>(queries, keys, slab_keys, channels);
+  tile.template Accumulate<kFetch>(queries, keys, slab_keys, words);
   if constexpr (kMasked) {
     const V hidden = hn::Set(kF32, kHidden);
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
@@ -49,11 +49,12 @@ HWY_NOINLINE void ScoreTile(const float* const* queries, const float* HWY_RESTRI
 }
 
 // The keys of one slab of a step, and the rows that meet them.
+template <class Operand>
 struct ScoreSlab {
-  const float* const* queries;  // [panel row][channel]
-  const float* keys;            // [channel][slab_keys]
+  const float* const* queries;  // [panel row][word]
+  const float* keys;            // [word][slab_keys]
   int64_t slab_keys;
-  int64_t channels;
+  int64_t words;          // of a query and a key
   int32_t first_key;      // within the chunk
   const int32_t* limits;  // [panel row], last visible key of the chunk; -1: none; ascending
   float* scores;          // [panel row][kStepKeys], from the slab's first key on
@@ -68,11 +69,11 @@ struct ScoreSlab {
       const bool masked = limits[row] < first_key + kVectors * kLanes - 1;
       // The first tile of rows fetches the slab.
       constexpr bool kAlways = kRows < kTileRows || kVectors < kTileVectors;
-      const auto tile = masked     ? ScoreTile<kRows, kVectors, true, true>
-                        : row == 0 ? ScoreTile<kRows, kVectors, false, true>
-                                   : ScoreTile<kRows, kVectors, false, kAlways>;
-      tile(queries + row, keys, slab_keys, channels, first_key, limits + row,
-           scores + row * kStepKeys, maxima + row * kLanes);
+      const auto tile = masked     ? ScoreTile<Operand, kRows, kVectors, true, true>
+                        : row == 0 ? ScoreTile<Operand, kRows, kVectors, false, true>
+                                   : ScoreTile<Operand, kRows, kVectors, false, kAlways>;
+      tile(queries + row, keys, slab_keys, words, first_key, limits + row, scores + row * kStepKeys,
+           maxima + row * kLanes);
     });
   }
 };

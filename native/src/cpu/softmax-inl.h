@@ -58,26 +58,36 @@ HWY_INLINE void FoldRows(Op op, const float* HWY_RESTRICT lanes, int64_t num_row
   }
 }
 
-// Scores of one row to probabilities in place, and their sums by lane.
+// Scores of one row to probabilities in place, and their sums by lane. Those of the last vector are
+// stored with a vector of zeros where they have no other beside them.
+template <class Operand>
 HWY_INLINE void ExponentiateRow(V maximum, V scale, int64_t num_keys, float* HWY_RESTRICT scores,
                                 float* HWY_RESTRICT sums) {
   V sum = hn::Zero(kF32);
-  const auto exponentiate = [&](float* at) {
-    const V probability = Exp2(hn::Mul(hn::Sub(hn::Load(kF32, at), maximum), scale));
+  const auto exponentiate = [&](int64_t key) {
+    const V score = hn::Load(kF32, scores + key);
+    const V probability = Exp2(hn::Mul(hn::Sub(score, maximum), scale));
     sum = hn::Add(sum, probability);
-    hn::Store(probability, kF32, at);
+    return probability;
+  };
+  const auto exponentiate_two = [&](int64_t key) {
+    const V lower = exponentiate(key);
+    const V upper = exponentiate(key + kLanes);
+    Operand::StoreProbabilities(lower, upper, key, scores);
   };
   int64_t key = 0;
   for (; key + 4 * kLanes <= num_keys; key += 4 * kLanes) {
-    MOBA_UNROLL for (int64_t v = 0; v < 4; ++v) exponentiate(scores + key + v * kLanes);
+    exponentiate_two(key);
+    exponentiate_two(key + 2 * kLanes);
   }
-  for (; key < num_keys; key += kLanes) exponentiate(scores + key);
+  for (; key + kLanes < num_keys; key += 2 * kLanes) exponentiate_two(key);
+  if (key < num_keys) Operand::StoreProbabilities(exponentiate(key), hn::Zero(kF32), key, scores);
   hn::Store(sum, kF32, sums);
 }
 
 // Scores to probabilities in place, of as many keys of each tile of rows as visible_keys(its last
 // row) says; updates m and l and sets the correction of earlier sums.
-template <class VisibleKeys>
+template <class Operand, class VisibleKeys>
 HWY_NOINLINE void Exponentiate(float* HWY_RESTRICT scores, int64_t num_rows, float score_scale,
                                const VisibleKeys& visible_keys, PanelSoftmax& softmax) {
   alignas(64) float folded[kPanelRows];
@@ -92,8 +102,8 @@ HWY_NOINLINE void Exponentiate(float* HWY_RESTRICT scores, int64_t num_rows, flo
   ForEachRowTile(num_rows, [&]<int kRows>(int64_t first) {
     const int64_t num_keys = visible_keys(first + kRows - 1);
     for (int64_t row = first; row < first + kRows; ++row) {
-      ExponentiateRow(hn::Set(kF32, softmax.m[row]), scale, num_keys, scores + row * kStepKeys,
-                      softmax.sums + row * kLanes);
+      ExponentiateRow<Operand>(hn::Set(kF32, softmax.m[row]), scale, num_keys,
+                               scores + row * kStepKeys, softmax.sums + row * kLanes);
     }
   });
   FoldRows(Plus(), softmax.sums, core::RoundUp(num_rows, kLanes), folded);

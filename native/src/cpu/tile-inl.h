@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "cpu/kernels.h"
+#include "cpu/operand-inl.h"
 #include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -27,7 +28,7 @@ namespace HWY_NAMESPACE {
 // Rows of B ahead of which it is asked for.
 inline constexpr int64_t kRowsOfSlabAhead = 8;
 
-template <int kRows, int kVectors>
+template <class Operand, int kRows, int kVectors>
 class Tile {
  public:
   V c[kRows][kVectors];
@@ -72,7 +73,7 @@ class Tile {
     MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
       const V broadcast = hn::Set(kF32, row[r][i]);
       MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-        c[r][v] = hn::MulAdd(broadcast, operand[v], c[r][v]);
+        c[r][v] = Operand::MulAdd(broadcast, operand[v], c[r][v]);
         KeepInRegister(c[r][v]);
       }
       KeepUntilHere(broadcast);

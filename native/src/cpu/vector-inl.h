@@ -13,6 +13,12 @@
 #include <immintrin.h>
 #endif
 
+#if HWY_TARGET == HWY_AVX3
+// Kernels that multiply pairs of bf16 are told apart by the table they are in, not by a target.
+#undef HWY_TARGET_STR
+#define HWY_TARGET_STR HWY_TARGET_STR_AVX3 ",avx512bf16"
+#endif
+
 #ifndef MOBA_UNROLL
 // Register tiles are arrays of vectors: a loop over one must be unrolled, or the array stays in
 // memory.

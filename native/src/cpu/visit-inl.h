@@ -16,7 +16,6 @@
 
 #include <algorithm>
 
-#include "cpu/convert-inl.h"
 #include "cpu/score-inl.h"
 #include "cpu/softmax-inl.h"
 #include "cpu/value-inl.h"
@@ -50,13 +49,14 @@ HWY_NOINLINE void AddRows(const RowState& state, const Panel& panel, const float
   }
 }
 
-// The panel's queries as floats: where they lie, or widened.
-HWY_INLINE void FindQueries(const QueryRows& query, const Panel& panel, float* widened,
+// The panel's queries as words: where they lie, or in `scratch`.
+template <class Operand>
+HWY_INLINE void FindQueries(const QueryRows& query, const Panel& panel, float* scratch,
                             const float** queries) {
   for (int64_t i = 0; i < kPanelRows; ++i) {
     queries[i] = i < panel.num_rows
-                     ? FloatRow(query.dtype, query.data + panel.rows[i] * query.stride_bytes,
-                                query.head_dim, 1, widened + i * query.head_dim)
+                     ? Operand::Row(query.dtype, query.data + panel.rows[i] * query.stride_bytes,
+                                    query.head_dim, 1, scratch + i * query.head_dim)
                      : queries[i - 1];
   }
 }
@@ -78,31 +78,33 @@ HWY_INLINE void PrefetchShare(const ChunkVisit& visit, const Panel& panel, int64
 }
 
 // Scores of the keys of a step, slab by slab: a slab stays in the first-level cache for all rows.
+template <class Operand>
 HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, const float* const* queries,
                           int64_t first_key, int64_t num_keys, const int32_t* limits,
                           float* maxima) {
-  const int64_t channels = visit.query.head_dim;
+  const int64_t words = Words<Operand>(visit.query.head_dim);
   for (int64_t key = 0; key < num_keys; key += kSlab) {
     const int64_t first = first_key + key;
     const int64_t rest = core::RoundUp(visit.num_keys - first, kLanes);
-    const ScoreSlab slab = {.queries = queries,
-                            .keys = visit.keys + first * channels,
-                            .slab_keys = std::min(rest, kSlab),
-                            .channels = channels,
-                            .first_key = static_cast<int32_t>(first),
-                            .limits = limits,
-                            .scores = visit.scratch.scores + key,
-                            .maxima = maxima};
+    const ScoreSlab<Operand> slab = {.queries = queries,
+                                     .keys = visit.keys + first * words,
+                                     .slab_keys = std::min(rest, kSlab),
+                                     .words = words,
+                                     .first_key = static_cast<int32_t>(first),
+                                     .limits = limits,
+                                     .scores = visit.scratch.scores + key,
+                                     .maxima = maxima};
     ForEachRowTile(panel.num_rows, [&]<int kRows>(int64_t row) {
       if (first_key == 0) {
         const int64_t begin = (key * kPanelRows + row * kSlab) / kStepKeys;
         PrefetchShare(visit, panel, begin, begin + kRows * kSlab / kStepKeys);
       }
-      slab.Multiply<kRows>(row);
+      slab.template Multiply<kRows>(row);
     });
   }
 }
 
+template <class Operand>
 void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
   // Last visible key of each row, counted within the chunk; -1 if it sees none of it. Rows are in
   // ascending order.
@@ -117,7 +119,7 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
 
   const RowState& state = visit.state;
   const float* queries[kPanelRows];
-  FindQueries(visit.query, panel, visit.scratch.widened, queries);
+  FindQueries<Operand>(visit.query, panel, visit.scratch.widened, queries);
   PanelSoftmax softmax;
   softmax.Begin(state, panel);
   // A single step is added to the rows themselves.
@@ -131,8 +133,8 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
     const int64_t num_keys = std::min(kStepKeys, visible - first);
     const bool masked = first + num_keys - 1 > limits[0];
     softmax.BeginStep();
-    ScoreStep(visit, panel, queries, first, num_keys, limits, softmax.maxima);
-    const ValueStep step = {.values = visit.values + first * state.o_stride,
+    ScoreStep<Operand>(visit, panel, queries, first, num_keys, limits, softmax.maxima);
+    const ValueStep step = {.values = visit.values + Words<Operand>(first) * state.o_stride,
                             .probabilities = visit.scratch.scores,
                             .correction = directly || first > 0 ? softmax.correction : nullptr,
                             .limits = limits,
@@ -142,10 +144,10 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
                             .channels = state.o_stride,
                             .guarded = masked && !visit.values_finite[first / kStepKeys],
                             .output = output};
-    Exponentiate(
+    Exponentiate<Operand>(
         visit.scratch.scores, panel.num_rows, visit.score_scale,
         [&](int64_t row) { return step.VisibleKeys(row); }, softmax);
-    AddValues(step);
+    AddValues<Operand>(step);
   }
   alignas(64) float weight[kPanelRows];
   UpdateRows(state, panel, visit.score_scale, softmax, weight);
@@ -154,12 +156,13 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
   add(state, panel, weight, visit.scratch.output);
 }
 
+template <class Operand>
 void Visit(const ChunkVisit& visit) {
   for (int64_t first = 0; first < visit.num_rows; first += kPanelRows) {
     const int64_t count = std::min(kPanelRows, visit.num_rows - first);
-    VisitPanel(visit, {.rows = visit.rows + first,
-                       .num_rows = count,
-                       .more_rows = visit.num_rows + visit.more_rows - first - count});
+    VisitPanel<Operand>(visit, {.rows = visit.rows + first,
+                                .num_rows = count,
+                                .more_rows = visit.num_rows + visit.more_rows - first - count});
   }
 }
 
