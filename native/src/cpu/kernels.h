@@ -2,10 +2,11 @@
 // written once (the *-inl.h files) and compiled for every target by kernels.cpp.
 //
 // A register tile multiplies rows, whose elements are broadcast, with a slab of columns in lanes:
-// queries with keys, probabilities with values, centroids with queries. Both operands are packed:
+// queries with keys, probabilities with values, centroids with queries. Rows lie anywhere, columns
+// are packed:
 //   keys       [slab of keys][channel][key in slab]
 //   values     per key step: [slab of channels][key][channel in slab]
-//   centroids  rows, channels rounded up to vectors
+// Centroids are rows of channels, rounded up to kMostLanes.
 // The last slab is as narrow as its columns, rounded up to vectors, leave it.
 #pragma once
 
@@ -136,8 +137,7 @@ struct Kernels {
   int64_t panel_rows;
   int64_t most_beyond;  // rows of centroids that may be read beyond a sequence's
 
-  // Packs key rows. Keys up to the next
-  // multiple of lanes are zero.
+  // Packs key rows. Keys up to the next multiple of lanes are zero.
   void (*pack_keys)(const SourceRows& source, float* widened, float* packed);
   // Packs value rows, one step after the other; channels up to the next multiple of lanes are zero.
   // Sets finite[step].

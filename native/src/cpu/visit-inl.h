@@ -96,8 +96,8 @@ HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, const flo
                                      .maxima = maxima};
     ForEachRowTile(panel.num_rows, [&]<int kRows>(int64_t row) {
       if (first_key == 0) {
-        const int64_t begin = (key * kPanelRows + row * kSlab) / kStepKeys;
-        PrefetchShare(visit, panel, begin, begin + kRows * kSlab / kStepKeys);
+        const auto share = [&](int64_t r) { return (key * kPanelRows + r * kSlab) / kStepKeys; };
+        PrefetchShare(visit, panel, share(row), share(row + kRows));
       }
       slab.template Multiply<kRows>(row);
     });
