@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -127,6 +129,29 @@ TEST(Api, EngineInfoValidatesItsArguments) {
   ExpectSentence(moba_last_error(), "engine", kNull);
   EXPECT_EQ(moba_engine_get_info(AnyEngine(), nullptr), MOBA_INVALID_ARGUMENT);
   ExpectSentence(moba_last_error(), "info", kNull);
+}
+
+TEST(Api, EnginesRefuseWordsTheyDoNotKnowInTheEnvironment) {
+  constexpr char kVariable[] = "MOBA_CPU_BF16_PAIRS";
+  const char* const before = std::getenv(kVariable);
+  const std::optional<std::string> kept =
+      before == nullptr ? std::nullopt : std::optional<std::string>(before);
+  moba_engine_options options = {};
+  options.struct_size = sizeof options;
+  options.backend = MOBA_BACKEND_CPU;
+  options.num_threads = 1;
+  moba_engine* engine = nullptr;
+  for (const char* known : {"0", "1"}) {
+    setenv(kVariable, known, 1);
+    EXPECT_EQ(moba_engine_create(&options, &engine), MOBA_OK) << moba_last_error();
+    EXPECT_EQ(moba_engine_destroy(engine), MOBA_OK);
+  }
+  for (const char* unknown : {"", "yes", "10"}) {
+    setenv(kVariable, unknown, 1);
+    EXPECT_EQ(moba_engine_create(&options, &engine), MOBA_INVALID_ARGUMENT) << unknown;
+    ExpectSentence(moba_last_error(), kVariable, unknown);
+  }
+  kept ? setenv(kVariable, kept->c_str(), 1) : unsetenv(kVariable);
 }
 
 TEST(Api, DestroyingNothingIsAccepted) {

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 
@@ -36,6 +37,20 @@ int32_t ChooseTarget(int32_t wanted, cpu::Target& target) {
     return Fail(MOBA_UNSUPPORTED, "options.cpu_target %s is not available: %s", TargetName(target),
                 missing);
   }
+  return MOBA_OK;
+}
+
+// Sums of pairs, where the processor has them and is faster by them, or MOBA_CPU_BF16_PAIRS says 1.
+int32_t ChooseBf16Kernels(const cpu::Kernels& of_floats, const cpu::Kernels*& kernels) {
+  const cpu::PairsOfBf16 processor = cpu::ProcessorPairsOfBf16();
+  bool pairs = processor == cpu::PairsOfBf16::kFaster;
+  if (const char* const wanted = std::getenv("MOBA_CPU_BF16_PAIRS")) {
+    if (std::strcmp(wanted, "0") != 0 && std::strcmp(wanted, "1") != 0) {
+      return Fail(MOBA_INVALID_ARGUMENT, "MOBA_CPU_BF16_PAIRS is %s, expected 0 or 1", wanted);
+    }
+    pairs = *wanted == '1' && processor != cpu::PairsOfBf16::kNone;
+  }
+  kernels = pairs && of_floats.of_bf16_pairs != nullptr ? of_floats.of_bf16_pairs : &of_floats;
   return MOBA_OK;
 }
 
@@ -83,6 +98,9 @@ int32_t CreateEngine(const moba_engine_options* input, moba_engine** result) {
   auto engine = std::make_shared<Engine>();
   if (const int32_t status = ChooseTarget(options.cpu_target, engine->target)) return status;
   engine->kernels = cpu::CompiledKernels(engine->target);
+  if (const int32_t status = ChooseBf16Kernels(*engine->kernels, engine->bf16_kernels)) {
+    return status;
+  }
   engine->pool = std::make_unique<cpu::ThreadPool>(options.num_threads > 0 ? options.num_threads
                                                                            : UsableProcessors());
   *result = new moba_engine{std::move(engine)};

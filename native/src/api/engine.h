@@ -22,6 +22,7 @@ struct Engine {
   int32_t ordinal = 0;
   std::string device_name;
   const cpu::Kernels* kernels = nullptr;
+  const cpu::Kernels* bf16_kernels = nullptr;  // for tensors of that type
   cpu::Target target = cpu::Target::kAuto;
   std::unique_ptr<cpu::ThreadPool> pool;
 };

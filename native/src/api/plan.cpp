@@ -168,7 +168,8 @@ int32_t CreatePlan(const std::shared_ptr<Engine>& engine, const moba_plan_config
     *result = new moba_plan{engine, {}, shape, std::nullopt, std::move(device_plan), bytes, info};
     return MOBA_OK;
   }
-  const cpu::Kernels& kernels = cpu::KernelsFor(*engine->kernels, shape.dtype);
+  const bool bf16 = shape.dtype == core::DType::kBF16;
+  const cpu::Kernels& kernels = bf16 ? *engine->bf16_kernels : *engine->kernels;
   const cpu::Plan plan(shape, kernels, engine->pool->num_threads());
   std::strncpy(info.kernels, kernels.name, sizeof info.kernels - 1);
   *result = new moba_plan{engine, {}, shape, plan, {}, plan.WorkspaceBytes(), info};

@@ -27,6 +27,12 @@ struct BlockLists {
       }
     }
   }
+
+  // The first block from `block` on that some row selected, or num_blocks.
+  int64_t FirstChosen(int64_t block, int64_t num_blocks) const {
+    while (block < num_blocks && begin[block] == begin[block + 1]) ++block;
+    return block;
+  }
 };
 
 }  // namespace moba::core

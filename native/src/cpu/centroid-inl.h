@@ -47,16 +47,17 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
     PrefetchSpan(row + kRowsAhead * rows.stride_bytes, kVectors * kLanes * kSize);
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       const char* at = row + v * kLanes * kSize;
-      if constexpr (kType == DType::kF32 && kVectors > 1) {
-        // Halves of a register would cost a shuffle each.
-        const auto* floats = reinterpret_cast<const float*>(at);
-        AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum + 2 * v);
-      } else {
+      // Halves of a register would cost a shuffle each.
+      alignas(64) float widened[kLanes];
+      const auto* floats = reinterpret_cast<const float*>(at);
+      if constexpr (kType != DType::kF32 || kVectors == 1) {
         // Only a tile of one vector may reach beyond the row.
-        const V value =
-            kVectors == 1 ? LoadChannels<kType>(at, rows.channels) : LoadFloats<kType>(at);
-        AddHalves(hn::LowerHalf(kHalfF32, value), hn::UpperHalf(kHalfF32, value), sum + 2 * v);
+        hn::Store(kVectors == 1 ? LoadChannels<kType>(at, rows.channels) : LoadFloats<kType>(at),
+                  kF32, widened);
+        asm("" : "+m"(widened));
+        floats = widened;
       }
+      AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum + 2 * v);
     }
   }
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) hn::Store(sum[i], kF64, sums + i * kDoubles);

@@ -27,16 +27,14 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-static_assert(kLanes <= kMostLanes && kPanelRows <= kMaxPanelRows && kPanelRows % kLanes == 0 &&
-              kLanes <= kPanelRows && kStepKeys % kSlab == 0);
+static_assert(kLanes <= kMostLanes && kSlab <= kMostSlab && kPanelRows <= kMostSlab &&
+              kPanelRows % kLanes == 0 && kStepKeys % kSlab == 0);
 
 template <class Operand>
 constexpr Kernels Table(const char* name, const Kernels* of_bf16_pairs) {
   return {name,
           kLanes,
           kSlab,
-          kPanelRows,
-          kFewRows - 1,
           PackKeys<Operand>,
           PackValues<Operand>,
           PackCentroid<Operand>,
@@ -68,9 +66,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 #if HWY_ARCH_X86
 #include <cpuid.h>
-
-#include <cstdlib>
-#include <cstring>
 #endif
 
 namespace moba::cpu {
@@ -82,14 +77,6 @@ namespace {
 bool HasF16c() {
   unsigned eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
-}
-
-// AMD's processors add up products of pairs of bf16 twice as fast as those of floats, Intel's half
-// as fast.
-bool MultipliesPairs() {
-  if (!__builtin_cpu_supports("avx512bf16")) return false;
-  const char* const wanted = std::getenv("MOBA_CPU_BF16_PAIRS");
-  return wanted != nullptr ? std::strcmp(wanted, "1") == 0 : __builtin_cpu_is("amd") != 0;
 }
 
 }  // namespace
@@ -117,16 +104,14 @@ const Kernels* CompiledKernels(Target target) {
   }
 }
 
-const Kernels& KernelsFor(const Kernels& kernels, core::DType dtype) {
+PairsOfBf16 ProcessorPairsOfBf16() {
 #if HWY_ARCH_X86
-  static const bool kPairs = MultipliesPairs();
-  if (kPairs && dtype == core::DType::kBF16 && kernels.of_bf16_pairs != nullptr) {
-    return *kernels.of_bf16_pairs;
+  // AMD's processors do as many of these sums as multiply-adds of floats, Intel's half as many.
+  if (__builtin_cpu_supports("avx512bf16")) {
+    return __builtin_cpu_is("amd") ? PairsOfBf16::kFaster : PairsOfBf16::kSlower;
   }
-#else
-  (void)dtype;
 #endif
-  return kernels;
+  return PairsOfBf16::kNone;
 }
 
 bool ProcessorSupports(Target target) {

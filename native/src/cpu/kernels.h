@@ -25,7 +25,13 @@ namespace moba::cpu {
 inline constexpr int64_t kStepKeys = 128;
 // Keys that are packed and visited at once, and then merged into the rows.
 inline constexpr int64_t kChunkKeys = 512;
-inline constexpr int64_t kMaxPanelRows = 64;
+// Rows of the register tile, and of the one for few rows: a last tile may reach a row beyond.
+inline constexpr int kTileRows = 6;
+inline constexpr int kFewRows = 2;
+// Rows that go through a step of keys together.
+inline constexpr int64_t kPanelRows = 48;
+// Columns that are packed side by side are at most so many.
+inline constexpr int64_t kMostSlab = 64;
 inline constexpr int64_t kMostLanes = 16;
 // Query rows of one kv head that read its keys together where they lie, and the queries they belong
 // to. Packing is faster for more: it pays from 64 to 96 queries over 32 K keys, from 48 over 512.
@@ -60,13 +66,13 @@ struct RowState {
   int64_t o_stride;  // Dv rounded up to vectors
 };
 
-// Scratch of one thread; panel = kMaxPanelRows.
+// Scratch of one thread.
 struct PanelScratch {
-  float* queries;        // [D][panel], routing only
-  float* scores;         // [panel][kStepKeys]
-  float* output;         // [panel][Dv rounded up to vectors]
-  float* widened;        // [panel][max(D, Dv) rounded up to 16]
-  uint64_t* candidates;  // [panel][top_k], routing only
+  float* queries;        // [D][slab], routing only
+  float* scores;         // [kPanelRows][kStepKeys]
+  float* output;         // [kPanelRows][Dv rounded up to vectors]
+  float* widened;        // [kMostSlab][max(D, Dv) rounded up to 16]
+  uint64_t* candidates;  // [slab][top_k], routing only
 };
 
 // One packed chunk of at most kChunkKeys keys against the rows that selected it.
@@ -76,7 +82,10 @@ struct ChunkVisit {
   const uint8_t* values_finite;  // per key step: no NaN or infinity among its values
   int64_t first_key;             // within the sequence
   int64_t num_keys;
-  const int32_t* rows;  // window rows, ascending
+  const float* next_keys;  // and what is visited next, so that it is there by then
+  const float* next_values;
+  int64_t next_num_keys;  // 0: nothing
+  const int32_t* rows;    // window rows, ascending
   int64_t num_rows;
   int64_t more_rows;  // that lie behind them in memory and are likely to be visited next
   QueryRows query;
@@ -134,8 +143,6 @@ struct Kernels {
   const char* name;
   int64_t lanes;
   int64_t slab;  // columns
-  int64_t panel_rows;
-  int64_t most_beyond;  // rows of centroids that may be read beyond a sequence's
 
   // Packs key rows. Keys up to the next multiple of lanes are zero.
   void (*pack_keys)(const SourceRows& source, float* widened, float* packed);
@@ -167,10 +174,11 @@ enum class Target : int32_t { kAuto = 0, kBaseline = 1, kAvx2 = 2, kAvx512 = 3, 
 
 // The kernels of a target, or nullptr when this build does not hold them.
 const Kernels* CompiledKernels(Target target);
-// Those for tensors of a type: where this processor is faster by it, products of bf16 are sums of
-// pairs. MOBA_CPU_BF16_PAIRS=1 or 0 in the environment says so instead.
-const Kernels& KernelsFor(const Kernels& kernels, core::DType dtype);
 // Whether this processor can run them.
 bool ProcessorSupports(Target target);
+
+// Whether it sums up products of pairs of bf16, and whether that beats products of floats.
+enum class PairsOfBf16 { kNone, kSlower, kFaster };
+PairsOfBf16 ProcessorPairsOfBf16();
 
 }  // namespace moba::cpu

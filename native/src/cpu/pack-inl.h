@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "cpu/ahead-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/operand-inl.h"
 
@@ -34,17 +35,16 @@ HWY_INLINE hn::Vec<D> LoadBlocks(D d, const float* const* rows, int64_t channel)
 }
 
 // In each 128-bit block, the 4 x 4 matrix of four vectors is transposed.
-template <class D>
-HWY_INLINE void TransposeBlocks(D d, hn::Vec<D> (&v)[4]) {
-  const hn::RepartitionToWide<D> wide;
-  const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, v[0], v[1]));
-  const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, v[2], v[3]));
-  const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(d, v[0], v[1]));
-  const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(d, v[2], v[3]));
-  v[0] = hn::BitCast(d, hn::InterleaveLower(wide, low01, low23));
-  v[1] = hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23));
-  v[2] = hn::BitCast(d, hn::InterleaveLower(wide, high01, high23));
-  v[3] = hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23));
+HWY_INLINE void TransposeBlocks(V (&v)[4]) {
+  const hn::RepartitionToWide<F32> wide;
+  const auto low01 = hn::BitCast(wide, hn::InterleaveLower(kF32, v[0], v[1]));
+  const auto low23 = hn::BitCast(wide, hn::InterleaveLower(kF32, v[2], v[3]));
+  const auto high01 = hn::BitCast(wide, hn::InterleaveUpper(kF32, v[0], v[1]));
+  const auto high23 = hn::BitCast(wide, hn::InterleaveUpper(kF32, v[2], v[3]));
+  v[0] = hn::BitCast(kF32, hn::InterleaveLower(wide, low01, low23));
+  v[1] = hn::BitCast(kF32, hn::InterleaveUpper(wide, low01, low23));
+  v[2] = hn::BitCast(kF32, hn::InterleaveLower(wide, high01, high23));
+  v[3] = hn::BitCast(kF32, hn::InterleaveUpper(wide, high01, high23));
 }
 
 // rows[kLanes] -> packed [word][stride], for the first `count` of the four words from `word` on.
@@ -52,33 +52,45 @@ HWY_INLINE void PackWords(const float* const* rows, int64_t word, int64_t count,
                           float* HWY_RESTRICT packed) {
   V block[4];
   MOBA_UNROLL for (int i = 0; i < 4; ++i) block[i] = LoadBlocks(kF32, rows + i, word);
-  TransposeBlocks(kF32, block);
+  TransposeBlocks(block);
   MOBA_UNROLL for (int i = 0; i < 4; ++i) {
     if (i < count) hn::Store(block[i], kF32, packed + (word + i) * stride);
   }
 }
 
-// Rows side by side, [word][row]; at most kSlab rows, and zeros up to a multiple of kLanes.
+// Rows side by side, [word][row]; at most kSlab rows, and zeros up to a multiple of kLanes. Written
+// from front to back, while the rows behind are asked for, which most often are the next slab's.
 template <class Operand>
 void PackSlab(const SourceRows& source, float* widened, float* packed) {
   const int64_t words = Words<Operand>(source.channels);
   const int64_t padded = core::RoundUp(words, 4);
   const int64_t stride = core::RoundUp(source.num_rows, kLanes);
-  for (int64_t first = 0; first < stride; first += kLanes) {
-    const float* rows[kLanes];
-    for (int64_t i = 0; i < kLanes; ++i) {
-      float* scratch = widened + i * padded;
-      if (first + i < source.num_rows) {
-        rows[i] = Operand::Row(source.dtype, source.data + (first + i) * source.stride_bytes,
-                               source.channels, 4, scratch);
+  const float* rows[kSlab];
+  for (int64_t i = 0; i < stride; ++i) {
+    float* const scratch = widened + i * padded;
+    if (i < source.num_rows) {
+      rows[i] = Operand::Row(source.dtype, source.data + i * source.stride_bytes, source.channels,
+                             4, scratch);
+    } else {
+      std::fill(scratch, scratch + padded, 0.0f);
+      rows[i] = scratch;
+    }
+  }
+  const Wanted behind[] = {{.data = source.data + source.num_rows * source.stride_bytes,
+                            .stride_bytes = source.stride_bytes,
+                            .bytes = source.channels * core::SizeOf(source.dtype),
+                            .rows = nullptr,
+                            .count = source.num_rows}};
+  Ahead ahead(behind, core::CeilDiv(words, 4));
+  for (int64_t word = 0; word < words; word += 4) {
+    ahead.Ask();
+    for (int64_t first = 0; first < stride; first += kLanes) {
+      if (word + 4 <= words) {
+        PackWords(rows + first, word, 4, stride, packed + first);
       } else {
-        std::fill(scratch, scratch + padded, 0.0f);
-        rows[i] = scratch;
+        PackWords(rows + first, word, words - word, stride, packed + first);
       }
     }
-    int64_t word = 0;
-    for (; word + 4 <= words; word += 4) PackWords(rows, word, 4, stride, packed + first);
-    if (word < words) PackWords(rows, word, words - word, stride, packed + first);
   }
 }
 

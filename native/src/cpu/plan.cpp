@@ -21,11 +21,11 @@ constexpr int64_t kTasksPerThread = 6;
 // Rows of a window. Larger ones fill the panels of sparse blocks better, but leave fewer tasks to
 // share.
 int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t width,
-                   int num_threads, int64_t wave_heads, int64_t panel_rows) {
+                   int num_threads, int64_t wave_heads) {
   int64_t rows = kDenseWindowRows;
-  int64_t least = 2 * panel_rows;
+  int64_t least = 2 * kPanelRows;
   if (shape.block_size > 0 && width < most_blocks) {
-    rows = std::clamp(8 * panel_rows * most_blocks / std::max<int64_t>(width, 1), kLeastWindowRows,
+    rows = std::clamp(8 * kPanelRows * most_blocks / std::max<int64_t>(width, 1), kLeastWindowRows,
                       kMostWindowRows);
     least = kLeastWindowRows;
   }
@@ -37,7 +37,7 @@ int64_t WindowRows(const core::PlanShape& shape, int64_t most_blocks, int64_t wi
   rows = std::min(rows, kMostWindowEntries / std::max<int64_t>(width, 1));
   // A sequence that decodes is one window.
   rows = std::min(std::max(rows, kMostDecodeQueries), shape.max_tokens_q);
-  return std::max(RoundUp(rows, panel_rows), panel_rows);
+  return std::max(RoundUp(rows, kPanelRows), kPanelRows);
 }
 
 // a b; or what is more than any memory, and far from overflowing.
@@ -63,14 +63,13 @@ Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int t
   value_stride = RoundUp(shape.head_dim_v, kernels->lanes);
   centroid_stride = RoundUp(shape.head_dim, kMostLanes);
   packed_keys = RoundUp(std::min(lanes * tokens, tokens + (lanes - 1) * blocks), lanes);
-  packed_centroids = shape.block_size > 0 ? blocks + kernels->most_beyond : 0;
+  packed_centroids = shape.block_size > 0 ? blocks + kFewRows - 1 : 0;
   key_steps = std::min(tokens, tokens / kStepKeys + blocks);
 
   wave_kv_heads = std::clamp<int64_t>(CeilDiv(kWaveTokens, std::max<int64_t>(tokens, 1)), 1,
                                       shape.num_kv_heads);
   const int64_t wave_heads = wave_kv_heads * (shape.num_heads / shape.num_kv_heads);
-  window_rows = WindowRows(shape, most_blocks, widest_selection, num_threads, wave_heads,
-                           kernels->panel_rows);
+  window_rows = WindowRows(shape, most_blocks, widest_selection, num_threads, wave_heads);
 }
 
 PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
@@ -129,12 +128,12 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   scratch.decode_queries =
       carver.Take<float>(MostDecodeRows() * RoundUp(shape.head_dim, kMostLanes));
   scratch.decode_scores = carver.Take<float>(MostDecodeRows() * kDecodeStepKeys);
-  scratch.panel.queries = carver.Take<float>(shape.head_dim * kMaxPanelRows);
-  scratch.panel.scores = carver.Take<float>(kStepKeys * kMaxPanelRows);
-  scratch.panel.output = carver.Take<float>(value_stride * kMaxPanelRows);
+  scratch.panel.queries = carver.Take<float>(shape.head_dim * kMostSlab);
+  scratch.panel.scores = carver.Take<float>(kStepKeys * kPanelRows);
+  scratch.panel.output = carver.Take<float>(value_stride * kPanelRows);
   scratch.panel.widened =
-      carver.Take<float>(kMaxPanelRows * RoundUp(std::max(shape.head_dim, shape.head_dim_v), 16));
-  scratch.panel.candidates = carver.Take<uint64_t>(kMaxPanelRows * widest_selection);
+      carver.Take<float>(kMostSlab * RoundUp(std::max(shape.head_dim, shape.head_dim_v), 16));
+  scratch.panel.candidates = carver.Take<uint64_t>(kMostSlab * widest_selection);
   return scratch;
 }
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "cpu/ahead-inl.h"
 #include "cpu/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -88,10 +89,11 @@ HWY_INLINE void ValueRows(const ValueStep& step, int64_t row, int64_t channel) {
 
 // A slab is as narrow as what is left of the channels.
 template <class Operand>
-HWY_INLINE void AddValues(const ValueStep& step) {
+HWY_INLINE void AddValues(const ValueStep& step, Ahead& ahead) {
   for (int64_t channel = 0; channel < step.channels; channel += kSlab) {
     WithVectors((step.channels - channel) / kLanes, [&]<int kVectors>() {
       ForEachRowTile(step.num_rows, [&]<int kRows>(int64_t row) {
+        ahead.Ask();
         ValueRows<Operand, kRows, kVectors>(step, row, channel);
       });
     });

@@ -47,13 +47,8 @@ inline constexpr int kTileVectors = 4;
 inline constexpr int kRegisters = 16;
 inline constexpr int kTileVectors = 2;
 #endif
-inline constexpr int kTileRows = 6;
-// That of few rows.
-inline constexpr int kFewRows = kTileRows / 3;
 // Columns that are packed side by side, keys as well as channels of values.
 inline constexpr int64_t kSlab = kTileVectors * kLanes;
-// Rows that go through a step of keys together.
-inline constexpr int64_t kPanelRows = 48;
 
 // Keeps a loaded operand in its register: without it GCC reloads it for each multiplication. And an
 // accumulator: without it GCC copies it from one to another.

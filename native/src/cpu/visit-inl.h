@@ -16,6 +16,7 @@
 
 #include <algorithm>
 
+#include "cpu/ahead-inl.h"
 #include "cpu/score-inl.h"
 #include "cpu/softmax-inl.h"
 #include "cpu/value-inl.h"
@@ -61,27 +62,35 @@ HWY_INLINE void FindQueries(const QueryRows& query, const Panel& panel, float* s
   }
 }
 
-// Asks memory for what a panel needs later: its rows' sums, and the queries of the rows behind it.
-// A share of that with each slab of the first step's keys, so that it arrives while tiles are
-// multiplied.
-HWY_INLINE void PrefetchShare(const ChunkVisit& visit, const Panel& panel, int64_t begin,
-                              int64_t end) {
-  for (int64_t i = begin; i < std::min(end, panel.num_rows); ++i) {
-    const float* sums = visit.state.o + panel.rows[i] * visit.state.o_stride;
-    PrefetchSpan(reinterpret_cast<const char*>(sums), visit.state.o_stride * 4);
-  }
+// What is wanted after a panel: the queries and sums of the next one, and the panel's share of the
+// next chunk.
+template <class Operand>
+HWY_INLINE void FindWanted(const ChunkVisit& visit, const Panel& panel, Wanted (&wanted)[4]) {
   const QueryRows& query = visit.query;
-  for (int64_t i = begin; i < std::min(end, panel.more_rows); ++i) {
-    PrefetchSpan(query.data + panel.rows[panel.num_rows + i] * query.stride_bytes,
-                 query.head_dim * core::SizeOf(query.dtype));
-  }
+  const int32_t* const next_rows = panel.rows + panel.num_rows;
+  const int64_t num_rows = std::min(panel.more_rows, kPanelRows);
+  const int64_t sum_bytes = visit.state.o_stride * 4;
+  wanted[0] = {query.data, query.stride_bytes, query.head_dim * core::SizeOf(query.dtype),
+               next_rows, num_rows};
+  wanted[1] = {reinterpret_cast<const char*>(visit.state.o), sum_bytes, sum_bytes, next_rows,
+               num_rows};
+  const int64_t first_row = panel.rows - visit.rows;
+  const auto share = [&](int64_t row) { return row * visit.next_num_keys / visit.num_rows; };
+  const int64_t first_key = share(first_row);
+  const int64_t num_keys = share(first_row + panel.num_rows) - first_key;
+  const int64_t key_bytes = Words<Operand>(query.head_dim) * 4;
+  const int64_t value_bytes = sum_bytes / Operand::kPerWord;
+  wanted[2] = {reinterpret_cast<const char*>(visit.next_keys) + first_key * key_bytes, key_bytes,
+               key_bytes, nullptr, num_keys};
+  wanted[3] = {reinterpret_cast<const char*>(visit.next_values) + first_key * value_bytes,
+               value_bytes, value_bytes, nullptr, num_keys};
 }
 
 // Scores of the keys of a step, slab by slab: a slab stays in the first-level cache for all rows.
 template <class Operand>
 HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, const float* const* queries,
-                          int64_t first_key, int64_t num_keys, const int32_t* limits,
-                          float* maxima) {
+                          int64_t first_key, int64_t num_keys, const int32_t* limits, float* maxima,
+                          Ahead& ahead) {
   const int64_t words = Words<Operand>(visit.query.head_dim);
   for (int64_t key = 0; key < num_keys; key += kSlab) {
     const int64_t first = first_key + key;
@@ -95,10 +104,7 @@ HWY_INLINE void ScoreStep(const ChunkVisit& visit, const Panel& panel, const flo
                                      .scores = visit.scratch.scores + key,
                                      .maxima = maxima};
     ForEachRowTile(panel.num_rows, [&]<int kRows>(int64_t row) {
-      if (first_key == 0) {
-        const auto share = [&](int64_t r) { return (key * kPanelRows + r * kSlab) / kStepKeys; };
-        PrefetchShare(visit, panel, share(row), share(row + kRows));
-      }
+      ahead.Ask();
       slab.template Multiply<kRows>(row);
     });
   }
@@ -129,11 +135,16 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
     output[i] = directly && i < panel.num_rows ? state.o + panel.rows[i] * state.o_stride
                                                : visit.scratch.output + i * state.o_stride;
   }
+  Wanted wanted[4];
+  FindWanted<Operand>(visit, panel, wanted);
+  const int64_t slabs = core::CeilDiv(visible, kSlab) +
+                        core::CeilDiv(visible, kStepKeys) * core::CeilDiv(state.o_stride, kSlab);
+  Ahead ahead(wanted, slabs * core::CeilDiv(panel.num_rows, kTileRows));
   for (int64_t first = 0; first < visible; first += kStepKeys) {
     const int64_t num_keys = std::min(kStepKeys, visible - first);
     const bool masked = first + num_keys - 1 > limits[0];
     softmax.BeginStep();
-    ScoreStep<Operand>(visit, panel, queries, first, num_keys, limits, softmax.maxima);
+    ScoreStep<Operand>(visit, panel, queries, first, num_keys, limits, softmax.maxima, ahead);
     const ValueStep step = {.values = visit.values + Words<Operand>(first) * state.o_stride,
                             .probabilities = visit.scratch.scores,
                             .correction = directly || first > 0 ? softmax.correction : nullptr,
@@ -147,7 +158,7 @@ void VisitPanel(const ChunkVisit& visit, const Panel& panel) {
     Exponentiate<Operand>(
         visit.scratch.scores, panel.num_rows, visit.score_scale,
         [&](int64_t row) { return step.VisibleKeys(row); }, softmax);
-    AddValues<Operand>(step);
+    AddValues<Operand>(step, ahead);
   }
   alignas(64) float weight[kPanelRows];
   UpdateRows(state, panel, visit.score_scale, softmax, weight);

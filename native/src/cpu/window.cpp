@@ -152,22 +152,26 @@ void Window::Attend(int64_t head, const core::Control& control) const {
   visit.scratch = scratch_.panel;
   if (sequence_.dense) {
     std::iota(scratch_.identity, scratch_.identity + num_rows_, 0);
-    if (sequence_.num_blocks > 0) VisitBlock(visit, 0, scratch_.identity, num_rows_, 0, control);
+    if (sequence_.num_blocks == 0) return;
+    VisitBlock(visit, 0, sequence_.num_blocks, scratch_.identity, num_rows_, 0, control);
     return;
   }
   core::BlockLists lists = {scratch_.list_begin, scratch_.list_rows};
   lists.Build(scratch_.selected, num_rows_, width_, sequence_.num_blocks);
-  for (int64_t block = 0; block < sequence_.num_blocks; ++block) {
+  for (int64_t block = lists.FirstChosen(0, sequence_.num_blocks); block < sequence_.num_blocks;) {
+    const int64_t next_block = lists.FirstChosen(block + 1, sequence_.num_blocks);
     const int64_t begin = lists.begin[block];
     const int64_t end = lists.begin[block + 1];
-    VisitBlock(visit, block, lists.rows + begin, end - begin,
+    VisitBlock(visit, block, next_block, lists.rows + begin, end - begin,
                lists.begin[sequence_.num_blocks] - end, control);
+    block = next_block;
   }
 }
 
-void Window::VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
-                        int64_t more_rows, const core::Control& control) const {
+void Window::VisitBlock(ChunkVisit& visit, int64_t block, int64_t next_block, const int32_t* rows,
+                        int64_t num_rows, int64_t more_rows, const core::Control& control) const {
   const int32_t* const end = rows + num_rows;
+  const int64_t last_visible = visit.query.first_limit + end[-1] * visit.query.limit_step;
   const int64_t length = sequence_.BlockLength(block);
   for (int64_t first = 0; first < length; first += kChunkKeys) {
     visit.first_key = block * sequence_.block_size + first;
@@ -183,6 +187,18 @@ void Window::VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, i
     visit.keys = packed.keys;
     visit.values = packed.values;
     visit.values_finite = packed.values_finite;
+    // Next come the rest of the block, where somebody sees it, or the next block.
+    const int64_t rest = length - first - kChunkKeys;
+    const bool goes_on = rest > 0 && visit.first_key + kChunkKeys <= last_visible;
+    visit.next_num_keys = 0;
+    if (goes_on || next_block < sequence_.num_blocks) {
+      const PackedBlock next(plan_, packed_, sequence_, goes_on ? block : next_block,
+                             goes_on ? first + kChunkKeys : 0);
+      visit.next_keys = next.keys;
+      visit.next_values = next.values;
+      visit.next_num_keys =
+          std::min(kChunkKeys, goes_on ? rest : sequence_.BlockLength(next_block));
+    }
     visit.rows = rows;
     visit.num_rows = end - rows;
     visit.more_rows = more_rows;

@@ -36,8 +36,9 @@ class Window {
   void ReadSelection(int64_t head) const;
   void WriteSelection(int64_t head) const;
   void Attend(int64_t head, const core::Control& control) const;
-  void VisitBlock(ChunkVisit& visit, int64_t block, const int32_t* rows, int64_t num_rows,
-                  int64_t more_rows, const core::Control& control) const;
+  // `next_block` is the one that is visited next; num_blocks: none.
+  void VisitBlock(ChunkVisit& visit, int64_t block, int64_t next_block, const int32_t* rows,
+                  int64_t num_rows, int64_t more_rows, const core::Control& control) const;
   bool SeesKeys(int64_t row) const;
   void Finish(int64_t head) const;
 

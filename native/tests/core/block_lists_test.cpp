@@ -34,7 +34,11 @@ TEST(BlockLists, EveryRowAppearsUnderEachBlockItSelectedInAscendingOrder) {
       const std::vector<int32_t> found(lists.rows + begin[static_cast<size_t>(block)],
                                        lists.rows + begin[static_cast<size_t>(block + 1)]);
       EXPECT_EQ(found, expected[static_cast<size_t>(block)]) << "round " << round;
+      int64_t chosen = block;
+      while (chosen < blocks && expected[static_cast<size_t>(chosen)].empty()) ++chosen;
+      EXPECT_EQ(lists.FirstChosen(block, blocks), chosen) << "round " << round;
     }
+    EXPECT_EQ(lists.FirstChosen(blocks, blocks), blocks);
     EXPECT_EQ(list.back(), -7) << "wrote beyond the list";
   }
 }

@@ -85,7 +85,7 @@ TEST_P(KernelsOf, PackedKeysAreSlabsOfChannelsWithZeroKeysAtTheEnd) {
   for (const int64_t channels : {1, 3, 4, 7, 64, 65}) {
     for (const int64_t rows : {1, 4, 13, 16, 63, 64, 65, 83}) {
       const std::vector<float> keys = RandomRows(rows, channels);
-      Aligned widened(static_cast<size_t>(kMaxPanelRows * core::RoundUp(channels, 16)));
+      Aligned widened(static_cast<size_t>(kMostSlab * core::RoundUp(channels, 16)));
       const int64_t padded = core::RoundUp(rows, kernels().lanes);
       Aligned packed(static_cast<size_t>(padded * channels + 1), 99.0f);
       kernels().pack_keys(RowsOf(keys, channels), widened.data(), packed.data());
