@@ -24,9 +24,8 @@ inline constexpr F64 kF64{};
 inline constexpr hn::Half<F32> kHalfF32{};
 inline constexpr int64_t kDoubles = kLanes / 2;
 
-// Rows that are gone through tile by tile, and how many rows ahead memory is asked for.
+// Rows that are gone through tile by tile.
 inline constexpr int64_t kSumRows = 32;
-inline constexpr int64_t kRowsAhead = 16;
 
 // Adds a vector of floats to sums of its halves.
 HWY_INLINE void AddHalves(hn::Vec<hn::Half<F32>> lower, hn::Vec<hn::Half<F32>> upper,
@@ -39,6 +38,7 @@ HWY_INLINE void AddHalves(hn::Vec<hn::Half<F32>> lower, hn::Vec<hn::Half<F32>> u
 template <DType kType, int kVectors>
 HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
   constexpr int64_t kSize = core::SizeOf(kType);
+  constexpr int64_t kRowsAhead = 64 / kSize;
   hn::Vec<F64> sum[2 * kVectors];
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) sum[i] = hn::Load(kF64, sums + i * kDoubles);
   for (int64_t r = 0; r < rows.num_rows; ++r) {

@@ -212,9 +212,10 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
 template <DType kType>
 void DecodeKeys(const DecodeVisit& visit) {
   for (int64_t first = 0; first < visit.keys.num_rows; first += kDecodeStepKeys) {
+    const SourceRows rest = visit.keys.Part(first + kDecodeStepKeys, kDecodeStepKeys);
     DecodeStep<kType>(visit, visit.keys.Part(first, kDecodeStepKeys),
                       visit.values.Part(first, kDecodeStepKeys),
-                      visit.keys.Part(first + kDecodeStepKeys, kDecodeStepKeys));
+                      rest.num_rows > 0 ? rest : visit.next_keys.Part(0, kDecodeStepKeys));
   }
 }
 

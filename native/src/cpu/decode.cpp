@@ -25,6 +25,48 @@ SourceRows Keys(const core::InputRows& view, const Sequence& sequence, int64_t k
           view.token_stride * view.element_size, dtype, end - begin, channels};
 }
 
+// Blocks that a row selected, while blocks pass by in ascending order.
+class Chosen {
+ public:
+  Chosen() = default;
+  Chosen(const int32_t* begin, int64_t width, int64_t first_block) : end_(begin + width) {
+    next_ = std::lower_bound(begin, end_, first_block, [](int32_t selected, int64_t block) {
+      return selected >= 0 && selected < block;
+    });
+  }
+
+  bool Holds(int64_t block) {
+    while (next_ != end_ && *next_ >= 0 && *next_ < block) ++next_;
+    return next_ != end_ && *next_ == block;
+  }
+
+ private:
+  const int32_t* next_ = nullptr;
+  const int32_t* end_ = nullptr;
+};
+
+// Visits one behind the other, each when the next one is known.
+class Visits {
+ public:
+  explicit Visits(const Kernels& kernels) : kernels_(kernels) {}
+
+  void Add(const DecodeVisit& next) {
+    if (visit_.num_rows > 0) {
+      visit_.next_keys = next.keys;
+      kernels_.decode(visit_);
+    }
+    visit_ = next;
+    std::copy_n(next.rows, next.num_rows, rows_);
+    visit_.rows = rows_;
+  }
+  void End() { Add({}); }
+
+ private:
+  const Kernels& kernels_;
+  DecodeVisit visit_ = {};
+  int32_t rows_[kMostDecodeRows];
+};
+
 }  // namespace
 
 bool Decoder::Takes(const core::Problem& problem, const Sequence& sequence) {
@@ -52,17 +94,11 @@ RowState Decoder::State(const Sequence& sequence, int64_t part, int64_t kv_head)
   return state;
 }
 
-bool Decoder::Selects(const Sequence& sequence, int64_t kv_head, int64_t row, int64_t block) const {
-  if (sequence.dense) return true;
+const int32_t* Decoder::Choice(const Sequence& sequence, int64_t kv_head, int64_t row) const {
   const bool together =
       problem_.options.per_group && problem_.operation != core::Operation::kAttendSelected;
   const int64_t head = together ? kv_head * problem_.GroupSize() : Head(kv_head, row);
-  const int64_t width = problem_.SelectionWidth(sequence);
-  const int32_t* const begin = Selection(sequence, head) + row / problem_.GroupSize() * width;
-  const int32_t* const place = std::lower_bound(
-      begin, begin + width, block,
-      [](int32_t selected, int64_t wanted) { return selected >= 0 && selected < wanted; });
-  return place != begin + width && *place == block;
+  return Selection(sequence, head) + row / problem_.GroupSize() * problem_.SelectionWidth(sequence);
 }
 
 void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
@@ -80,6 +116,12 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
   std::fill(visit.state.m, visit.state.m + NumRows(sequence), kUnvisited);
 
   const int64_t per_block = StepsPerBlock(sequence);
+  Chosen chosen[kMostDecodeRows];
+  for (int64_t row = 0; row < NumRows(sequence) && !sequence.dense; ++row) {
+    chosen[row] = {Choice(sequence, kv_head, row), problem_.SelectionWidth(sequence),
+                   part * kPartSteps / per_block};
+  }
+  Visits visits(*plan_.kernels);
   const int64_t end_step = std::min((part + 1) * kPartSteps, NumSteps(sequence));
   for (int64_t step = part * kPartSteps; step < end_step;) {
     const int64_t block = step / per_block;
@@ -93,7 +135,7 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
     int32_t rows[kMostDecodeRows];
     int64_t num_rows = 0;
     for (int64_t row = 0; row < NumRows(sequence); ++row) {
-      if (Selects(sequence, kv_head, row, block)) rows[num_rows++] = static_cast<int32_t>(row);
+      if (sequence.dense || chosen[row].Holds(block)) rows[num_rows++] = static_cast<int32_t>(row);
     }
     visit.rows = rows;
     visit.num_rows = num_rows;
@@ -102,22 +144,24 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
     // stays out of it.
     const int64_t first_limit = sequence.LastVisibleKey(0, problem_.options.causal) + 1 - block_key;
     const int64_t common = std::clamp(first_limit, begin, end);
-    Visit(visit, sequence, kv_head, block_key + begin, block_key + common);
+    if (Prepare(visit, sequence, kv_head, block_key + begin, block_key + common)) visits.Add(visit);
     for (int64_t query = 0; query < sequence.q_len && common < end; ++query) {
       const auto before = [&](int32_t row, int64_t q) { return row < q * problem_.GroupSize(); };
       int32_t* const first = std::lower_bound(rows, rows + num_rows, query, before);
       visit.rows = first;
       visit.num_rows = std::lower_bound(first, rows + num_rows, query + 1, before) - first;
       const int64_t limit = sequence.LastVisibleKey(query, problem_.options.causal) + 1 - block_key;
-      Visit(visit, sequence, kv_head, block_key + common, block_key + std::min(limit, end));
+      if (Prepare(visit, sequence, kv_head, block_key + common, block_key + std::min(limit, end))) {
+        visits.Add(visit);
+      }
     }
   }
+  visits.End();
 }
 
-// Keys [begin, end) for the rows of the visit.
-void Decoder::Visit(DecodeVisit& visit, const Sequence& sequence, int64_t kv_head, int64_t begin,
-                    int64_t end) const {
-  if (begin >= end || visit.num_rows == 0) return;
+bool Decoder::Prepare(DecodeVisit& visit, const Sequence& sequence, int64_t kv_head, int64_t begin,
+                      int64_t end) const {
+  if (begin >= end || visit.num_rows == 0) return false;
   for (int64_t i = 0; i < visit.num_rows; ++i) {
     const int32_t row = visit.rows[i];
     if (visit.state.m[row] != kUnvisited) continue;
@@ -128,7 +172,7 @@ void Decoder::Visit(DecodeVisit& visit, const Sequence& sequence, int64_t kv_hea
   visit.keys = Keys(problem_.k, sequence, kv_head, begin, end, problem_.dtype, problem_.head_dim);
   visit.values =
       Keys(problem_.v, sequence, kv_head, begin, end, problem_.dtype, problem_.head_dim_v);
-  plan_.kernels->decode(visit);
+  return true;
 }
 
 void Decoder::Finish(const Sequence& sequence, int64_t kv_head,

@@ -37,9 +37,11 @@ class Decoder {
     return sequence.q_begin + row / problem_.GroupSize();
   }
   RowState State(const core::Sequence& sequence, int64_t part, int64_t kv_head) const;
-  bool Selects(const core::Sequence& sequence, int64_t kv_head, int64_t row, int64_t block) const;
-  void Visit(DecodeVisit& visit, const core::Sequence& sequence, int64_t kv_head, int64_t begin,
-             int64_t end) const;
+  // The blocks that a row selected; not of a sequence that is attended to in full.
+  const int32_t* Choice(const core::Sequence& sequence, int64_t kv_head, int64_t row) const;
+  // Whether the visit is of any rows and keys; if so, it is prepared for keys [begin, end).
+  bool Prepare(DecodeVisit& visit, const core::Sequence& sequence, int64_t kv_head, int64_t begin,
+               int64_t end) const;
 
   const Plan& plan_;
   const core::Problem& problem_;

@@ -130,6 +130,7 @@ struct SourceRows {
 struct DecodeVisit {
   SourceRows keys;
   SourceRows values;           // as many
+  SourceRows next_keys;        // of the visit that follows, if any: so that they are there by then
   const char* const* queries;  // [row], as stored
   const int32_t* rows;         // at most kMostDecodeRows
   int64_t num_rows;

@@ -97,6 +97,13 @@ const Sequence& FindSequence(const core::Problem& problem, int64_t Sequence::*of
            1);
 }
 
+// Whether the heads of a group are routed as the queries of one head are, by the group's first
+// task: a single query leaves most lanes empty.
+bool RoutesHeadsSideBySide(const core::Problem& problem, const Sequence& sequence) {
+  return sequence.decodes && sequence.q_len == 1 && !sequence.dense &&
+         problem.operation == Operation::kAttend && !problem.options.per_group;
+}
+
 class Packer {
  public:
   Packer(const Plan& plan, const core::Problem& problem, const PackedBuffers& packed)
@@ -212,10 +219,12 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
       ThreadScratch scratch = scratch_of(thread);
       if (sequence.decodes) scratch.selected = decoder.Selection(sequence, first_head);
       const Window window(plan, problem, sequence, packer.Head(kv), scratch, first_row);
-      if (sequence.decodes) {
-        window.Select(first_head, task_heads, control);
-      } else {
+      if (!sequence.decodes) {
         window.Run(first_head, task_heads, control);
+      } else if (!RoutesHeadsSideBySide(problem, sequence)) {
+        window.Select(first_head, task_heads, control);
+      } else if (first_head % problem.GroupSize() == 0) {
+        window.SelectForEach(first_head, problem.GroupSize(), control);
       }
       control.Advance(1);
     });

@@ -53,11 +53,27 @@ void Window::Select(int64_t first_head, int64_t num_heads, const core::Control& 
     if (problem_.operation == Operation::kAttendSelected) {
       ReadSelection(first_head);
     } else {
-      Route(first_head, num_heads, control);
+      Route(Queries(first_head), num_rows_, num_heads, control);
     }
   }
   if (!problem_.selected_out || control.Cancelled()) return;
-  for (int64_t head = first_head; head < first_head + num_heads; ++head) WriteSelection(head);
+  for (int64_t head = first_head; head < first_head + num_heads; ++head) {
+    for (int64_t row = 0; row < num_rows_; ++row) {
+      WriteSelection(head, row, scratch_.selected + row * width_);
+    }
+  }
+}
+
+void Window::SelectForEach(int64_t first_head, int64_t num_heads,
+                           const core::Control& control) const {
+  QueryRows heads = Queries(first_head);
+  heads.stride_bytes = problem_.q.head_stride * problem_.q.element_size;
+  heads.limit_step = 0;
+  Route(heads, num_heads, 1, control);
+  if (!problem_.selected_out || control.Cancelled()) return;
+  for (int64_t i = 0; i < num_heads; ++i) {
+    WriteSelection(first_head + i, 0, scratch_.selected + i * width_);
+  }
 }
 
 QueryRows Window::Queries(int64_t head) const {
@@ -70,13 +86,14 @@ QueryRows Window::Queries(int64_t head) const {
           causal ? 1 : 0};
 }
 
-void Window::Route(int64_t first_head, int64_t num_heads, const core::Control& control) const {
+void Window::Route(QueryRows query, int64_t num_rows, int64_t num_heads,
+                   const core::Control& control) const {
   RouteWindow window;
   window.centroids = packed_.centroids + sequence_.centroid_offset * plan_.centroid_stride;
   window.centroid_stride = plan_.centroid_stride;
   window.num_blocks = sequence_.num_blocks;
   window.block_size = sequence_.block_size;
-  window.query = Queries(first_head);
+  window.query = query;
   window.head_stride_bytes = problem_.q.head_stride * problem_.q.element_size;
   window.num_heads = num_heads;
   window.options = &problem_.options;
@@ -86,8 +103,8 @@ void Window::Route(int64_t first_head, int64_t num_heads, const core::Control& c
   // A few panels at a time: with very many blocks even one panel takes long, and a run must be
   // quick to stop.
   const int64_t rows_at_once = 4 * plan_.kernels->slab;
-  for (int64_t first = 0; first < num_rows_ && !control.Cancelled(); first += rows_at_once) {
-    window.num_rows = std::min(rows_at_once, num_rows_ - first);
+  for (int64_t first = 0; first < num_rows && !control.Cancelled(); first += rows_at_once) {
+    window.num_rows = std::min(rows_at_once, num_rows - first);
     plan_.kernels->route(window);
     window.query.data += rows_at_once * window.query.stride_bytes;
     window.query.first_limit += rows_at_once * window.query.limit_step;
@@ -117,21 +134,18 @@ void Window::ReadSelection(int64_t head) const {
 }
 
 // A sequence that is attended to in full selects every block up to the last visible key.
-void Window::WriteSelection(int64_t head) const {
+void Window::WriteSelection(int64_t head, int64_t row, const int32_t* selected) const {
   const core::OutputRows& target = problem_.selected_out;
-  for (int64_t i = 0; i < num_rows_; ++i) {
-    char* row = target.Row(sequence_.batch, sequence_.q_begin + first_row_ + i, head);
-    const int32_t* selected = scratch_.selected + i * width_;
-    int64_t count = width_;
-    if (sequence_.dense) {
-      const int64_t last = sequence_.LastVisibleKey(first_row_ + i, problem_.options.causal);
-      count = last < 0 ? 0 : last / plan_.shape.block_size + 1;
-    }
-    for (int64_t c = 0; c < problem_.selected_width; ++c) {
-      int32_t block = -1;
-      if (c < count) block = sequence_.dense ? static_cast<int32_t>(c) : selected[c];
-      *target.Entry(row, c) = block;
-    }
+  char* const out = target.Row(sequence_.batch, sequence_.q_begin + first_row_ + row, head);
+  int64_t count = width_;
+  if (sequence_.dense) {
+    const int64_t last = sequence_.LastVisibleKey(first_row_ + row, problem_.options.causal);
+    count = last < 0 ? 0 : last / plan_.shape.block_size + 1;
+  }
+  for (int64_t c = 0; c < problem_.selected_width; ++c) {
+    int32_t block = -1;
+    if (c < count) block = sequence_.dense ? static_cast<int32_t>(c) : selected[c];
+    *target.Entry(out, c) = block;
   }
 }
 

@@ -29,12 +29,17 @@ class Window {
   // Only finds the selection of the heads, which have one in common, and writes it where asked for.
   // It is then in the scratch.
   void Select(int64_t first_head, int64_t num_heads, const core::Control& control) const;
+  // The same for a sequence of one query, which each head routes by itself: heads lie side by side
+  // in the scratch, as queries do otherwise.
+  void SelectForEach(int64_t first_head, int64_t num_heads, const core::Control& control) const;
 
  private:
   QueryRows Queries(int64_t head) const;
-  void Route(int64_t first_head, int64_t num_heads, const core::Control& control) const;
+  // `query` are rows of one head, or of the first of heads that have one selection in common.
+  void Route(QueryRows query, int64_t num_rows, int64_t num_heads,
+             const core::Control& control) const;
   void ReadSelection(int64_t head) const;
-  void WriteSelection(int64_t head) const;
+  void WriteSelection(int64_t head, int64_t row, const int32_t* selected) const;
   void Attend(int64_t head, const core::Control& control) const;
   // `next_block` is the one that is visited next; num_blocks: none.
   void VisitBlock(ChunkVisit& visit, int64_t block, int64_t next_block, const int32_t* rows,
