@@ -43,10 +43,12 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) sum[i] = hn::Load(kF64, sums + i * kDoubles);
   for (int64_t r = 0; r < rows.num_rows; ++r) {
     const char* row = rows.data + r * rows.stride_bytes;
-    // Behind the last row there are, most often, those of the next block.
-    PrefetchSpan(row + kRowsAhead * rows.stride_bytes, kVectors * kLanes * kSize);
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       const char* at = row + v * kLanes * kSize;
+      // Behind the last row there are, most often, those of the next block.
+      if (v * kLanes * kSize % 64 == 0) {
+        __builtin_prefetch(at + kRowsAhead * rows.stride_bytes, 0, 2);
+      }
       // Halves of a register would cost a shuffle each.
       alignas(64) float widened[kLanes];
       const auto* floats = reinterpret_cast<const float*>(at);
