@@ -68,6 +68,26 @@ Problem Separate(const Problem& packed, size_t sequence) {
   return problem;
 }
 
+// A query head of a packed problem, and the key-value head it reads, on their own.
+Problem SingleHead(const Problem& packed, int64_t head) {
+  Problem problem = packed;
+  problem.heads = problem.kv_heads = 1;
+  const auto part = [](const std::vector<double>& values, int64_t heads, int64_t channels,
+                       int64_t wanted) {
+    std::vector<double> rows;
+    for (auto row = values.begin() + wanted * channels; row < values.end();
+         row += heads * channels) {
+      rows.insert(rows.end(), row, row + channels);
+    }
+    return rows;
+  };
+  const int64_t kv_head = head / (packed.heads / packed.kv_heads);
+  problem.q = part(packed.q, packed.heads, packed.head_dim, head);
+  problem.k = part(packed.k, packed.kv_heads, packed.head_dim, kv_head);
+  problem.v = part(packed.v, packed.kv_heads, packed.head_dim_v, kv_head);
+  return problem;
+}
+
 void ExpectSameBits(const Problem& problem, const Outcome& a, const Outcome& b) {
   EXPECT_EQ(a.selection.blocks, b.selection.blocks);
   EXPECT_TRUE(RowBits(problem, a) == RowBits(problem, b));
@@ -124,6 +144,31 @@ TEST_P(SameBits, PackedAndSeparate) {
       for (int64_t h = 0; h < problem.heads; ++h) {
         EXPECT_EQ(alone.selection.Blocks(i, h), together.selection.Blocks(first + i, h));
       }
+    }
+  }
+}
+
+TEST_P(SameBits, OfAHeadAmongOthersAndByItself) {
+  if (Case().problem.options.routing == MOBA_ROUTING_PER_GROUP) {
+    GTEST_SKIP() << "heads of a group choose together";
+  }
+  GridCase grouped = Case();
+  grouped.problem.heads = 40;
+  const Problem problem = WithData(grouped, {{1, 200}, {70, 110}, {3, 90}, {1, 20}});
+  const Outcome together = Attend(Engine(), problem);
+  for (int64_t head : {0, 15, 16, 19, 20, 39}) {
+    SCOPED_TRACE(head);
+    const Outcome alone = Attend(Engine(), SingleHead(problem, head));
+    for (int64_t i = 0; i < problem.TokensQ(); ++i) {
+      const int64_t row = i * problem.heads + head;
+      ASSERT_EQ(alone.lse_bits[i], together.lse_bits[row]) << "query " << i;
+      for (int64_t c = 0; c < problem.head_dim_v; ++c) {
+        ASSERT_EQ(alone.o_bits[i * problem.head_dim_v + c],
+                  together.o_bits[row * problem.head_dim_v + c])
+            << "query " << i << ", channel " << c;
+      }
+      if (problem.Full()) continue;
+      ASSERT_EQ(alone.selection.Blocks(i, 0), together.selection.Blocks(i, head)) << "query " << i;
     }
   }
 }

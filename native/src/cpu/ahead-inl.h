@@ -29,7 +29,7 @@ struct Wanted {
 
 class Ahead {
  public:
-  // `times`: how often Ask will be called, at least.
+  // `times` > 0: how often Ask will be called, at least.
   template <int kCount>
   HWY_INLINE Ahead(const Wanted (&wanted)[kCount], int64_t times)
       : wanted_(wanted), end_(wanted + kCount), times_(times) {

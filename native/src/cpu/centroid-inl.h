@@ -27,11 +27,24 @@ inline constexpr int64_t kDoubles = kLanes / 2;
 // Rows that are gone through tile by tile.
 inline constexpr int64_t kSumRows = 32;
 
-// Adds a vector of floats to sums of its halves.
+// Adds vectors of floats to sums of doubles.
 HWY_INLINE void AddHalves(hn::Vec<hn::Half<F32>> lower, hn::Vec<hn::Half<F32>> upper,
                           hn::Vec<F64>* sum) {
   sum[0] = hn::Add(sum[0], hn::PromoteTo(kF64, lower));
   sum[1] = hn::Add(sum[1], hn::PromoteTo(kF64, upper));
+}
+
+HWY_INLINE void AddHalves(V floats, hn::Vec<F64>* sum) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  // Doubles made of half a register cost a shuffle or two, those of memory none. GCC would see that
+  // both are the same, and shuffle.
+  alignas(64) float stored[kLanes];
+  hn::Store(floats, kF32, stored);
+  asm("" : "+m"(stored));
+  AddHalves(hn::Load(kHalfF32, stored), hn::Load(kHalfF32, stored + kDoubles), sum);
+#else
+  AddHalves(hn::LowerHalf(kHalfF32, floats), hn::UpperHalf(kHalfF32, floats), sum);
+#endif
 }
 
 // sums[channel ..] += rows, one tile of channels. `rows` begins there.
@@ -49,17 +62,14 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
       if (v * kLanes * kSize % 64 == 0) {
         __builtin_prefetch(at + kRowsAhead * rows.stride_bytes, 0, 2);
       }
-      // Halves of a register would cost a shuffle each.
-      alignas(64) float widened[kLanes];
-      const auto* floats = reinterpret_cast<const float*>(at);
-      if constexpr (kType != DType::kF32 || kVectors == 1) {
+      if constexpr (kType == DType::kF32 && kVectors > 1) {
+        const auto* floats = reinterpret_cast<const float*>(at);
+        AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum + 2 * v);
+      } else {
         // Only a tile of one vector may reach beyond the row.
-        hn::Store(kVectors == 1 ? LoadChannels<kType>(at, rows.channels) : LoadFloats<kType>(at),
-                  kF32, widened);
-        asm("" : "+m"(widened));
-        floats = widened;
+        AddHalves(kVectors == 1 ? LoadChannels<kType>(at, rows.channels) : LoadFloats<kType>(at),
+                  sum + 2 * v);
       }
-      AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum + 2 * v);
     }
   }
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) hn::Store(sum[i], kF64, sums + i * kDoubles);

@@ -28,7 +28,7 @@ namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
 static_assert(kLanes <= kMostLanes && kSlab <= kMostSlab && kPanelRows <= kMostSlab &&
-              kPanelRows % kLanes == 0 && kStepKeys % kSlab == 0);
+              kPanelRows % kLanes == 0 && kPanelRows % kTileRows == 0 && kStepKeys % kSlab == 0);
 
 template <class Operand>
 constexpr Kernels Table(const char* name, const Kernels* of_bf16_pairs) {

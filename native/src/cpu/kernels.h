@@ -44,14 +44,14 @@ inline constexpr float kLowestMaximum = -std::numeric_limits<float>::max();
 // In place of the maximum of a row that met no key, whose other state is not set.
 inline constexpr float kUnvisited = -std::numeric_limits<float>::infinity();
 
-// Where the query rows of one window and head lie.
+// Where the query rows of one window and head lie; or the heads of one query.
 struct QueryRows {
   const char* data;      // row 0 of the window
   int64_t stride_bytes;  // from row to row
   core::DType dtype;
   int64_t head_dim;
   int64_t first_limit;  // last visible key of row 0 within the sequence; may be negative
-  int64_t limit_step;   // 1 when causal, else 0
+  int64_t limit_step;   // 1 from query to query when causal, else 0
 };
 
 // Running softmax state of a window's rows: o is not yet divided by l; m is in
@@ -85,16 +85,18 @@ struct ChunkVisit {
   const float* next_keys;  // and what is visited next, so that it is there by then
   const float* next_values;
   int64_t next_num_keys;  // 0: nothing
-  const int32_t* rows;    // window rows, ascending
+  const int32_t* next_rows;
+  int64_t num_next_rows;
+  const int32_t* rows;  // window rows, ascending
   int64_t num_rows;
-  int64_t more_rows;  // that lie behind them in memory and are likely to be visited next
   QueryRows query;
   float score_scale;
   RowState state;
   PanelScratch scratch;
 };
 
-// Routing of one window for one head, or for all heads of a group together.
+// Routing of one window for one head, or for all heads of a group together; or of the heads of one
+// query, each for itself.
 struct RouteWindow {
   const float* centroids;
   int64_t centroid_stride;

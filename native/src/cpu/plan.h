@@ -1,8 +1,8 @@
 // How one kind of run is cut into pieces on the CPU, and how much memory that takes. Immutable.
 //
 // A run goes through the kv heads in waves. Of each wave first keys, values and centroids are
-// packed, then windows of queries are routed and attended to, one task per (head, window). Nothing
-// of this cutting shows in the results.
+// packed, then windows of queries are routed and attended to, one task per (head, window) or,
+// where single queries are routed, several heads. Nothing of this cutting shows in the results.
 #pragma once
 
 #include <cstdint>

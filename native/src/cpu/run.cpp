@@ -97,8 +97,8 @@ const Sequence& FindSequence(const core::Problem& problem, int64_t Sequence::*of
            1);
 }
 
-// Whether the heads of a group are routed as the queries of one head are, by the group's first
-// task: a single query leaves most lanes empty.
+// Whether heads of a group are routed as the queries of one head are, as many as fill the lanes by
+// the first one's task: by itself a single query leaves most of them empty.
 bool RoutesHeadsSideBySide(const core::Problem& problem, const Sequence& sequence) {
   return sequence.decodes && sequence.q_len == 1 && !sequence.dense &&
          problem.operation == Operation::kAttend && !problem.options.per_group;
@@ -190,7 +190,8 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
   };
 
   const Totals totals = PlaceSequences(plan, problem, sequences);
-  // A group that routes together is one task, otherwise each head is one.
+  // A group that routes together is one task, otherwise each head is one, but those whose single
+  // query is routed with others.
   const bool together =
       problem.options.per_group && problem.operation != Operation::kAttendSelected;
   const int64_t task_heads = together ? problem.GroupSize() : 1;
@@ -223,8 +224,10 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
         window.Run(first_head, task_heads, control);
       } else if (!RoutesHeadsSideBySide(problem, sequence)) {
         window.Select(first_head, task_heads, control);
-      } else if (first_head % problem.GroupSize() == 0) {
-        window.SelectForEach(first_head, problem.GroupSize(), control);
+      } else if (const int64_t place = first_head % problem.GroupSize();
+                 place % plan.kernels->lanes == 0) {
+        const int64_t heads = std::min(plan.kernels->lanes, problem.GroupSize() - place);
+        window.SelectForEach(first_head, heads, control);
       }
       control.Advance(1);
     });

@@ -21,7 +21,6 @@ namespace HWY_NAMESPACE {
 struct Panel {
   const int32_t* rows;
   int64_t num_rows;
-  int64_t more_rows;  // behind them in memory, likely to be visited next
 
   // The last one also stands for what a tile has beyond them.
   HWY_INLINE int32_t Row(int64_t i) const { return rows[std::min(i, num_rows - 1)]; }

@@ -62,22 +62,24 @@ HWY_INLINE void FindQueries(const QueryRows& query, const Panel& panel, float* s
   }
 }
 
-// What is wanted after a panel: the queries and sums of the next one, and the panel's share of the
-// next chunk.
+// What is wanted after a panel: the queries and sums of the next one, of this visit or the next,
+// and the panel's share of the next chunk.
 template <class Operand>
 HWY_INLINE void FindWanted(const ChunkVisit& visit, const Panel& panel, Wanted (&wanted)[4]) {
   const QueryRows& query = visit.query;
-  const int32_t* const next_rows = panel.rows + panel.num_rows;
-  const int64_t num_rows = std::min(panel.more_rows, kPanelRows);
+  const int64_t end_row = panel.rows - visit.rows + panel.num_rows;
+  const bool last = end_row == visit.num_rows;
+  const int32_t* const next_rows = last ? visit.next_rows : visit.rows + end_row;
+  const int64_t num_rows =
+      std::min(last ? visit.num_next_rows : visit.num_rows - end_row, kPanelRows);
   const int64_t sum_bytes = visit.state.o_stride * 4;
   wanted[0] = {query.data, query.stride_bytes, query.head_dim * core::SizeOf(query.dtype),
                next_rows, num_rows};
   wanted[1] = {reinterpret_cast<const char*>(visit.state.o), sum_bytes, sum_bytes, next_rows,
                num_rows};
-  const int64_t first_row = panel.rows - visit.rows;
   const auto share = [&](int64_t row) { return row * visit.next_num_keys / visit.num_rows; };
-  const int64_t first_key = share(first_row);
-  const int64_t num_keys = share(first_row + panel.num_rows) - first_key;
+  const int64_t first_key = share(end_row - panel.num_rows);
+  const int64_t num_keys = share(end_row) - first_key;
   const int64_t key_bytes = Words<Operand>(query.head_dim) * 4;
   const int64_t value_bytes = sum_bytes / Operand::kPerWord;
   wanted[2] = {reinterpret_cast<const char*>(visit.next_keys) + first_key * key_bytes, key_bytes,
@@ -171,9 +173,7 @@ template <class Operand>
 void Visit(const ChunkVisit& visit) {
   for (int64_t first = 0; first < visit.num_rows; first += kPanelRows) {
     const int64_t count = std::min(kPanelRows, visit.num_rows - first);
-    VisitPanel<Operand>(visit, {.rows = visit.rows + first,
-                                .num_rows = count,
-                                .more_rows = visit.num_rows + visit.more_rows - first - count});
+    VisitPanel<Operand>(visit, {.rows = visit.rows + first, .num_rows = count});
   }
 }
 

@@ -167,55 +167,61 @@ void Window::Attend(int64_t head, const core::Control& control) const {
   if (sequence_.dense) {
     std::iota(scratch_.identity, scratch_.identity + num_rows_, 0);
     if (sequence_.num_blocks == 0) return;
-    VisitBlock(visit, 0, sequence_.num_blocks, scratch_.identity, num_rows_, 0, control);
+    const BlockRows all = {0, scratch_.identity, scratch_.identity + num_rows_};
+    VisitBlock(visit, all, {}, control);
     return;
   }
   core::BlockLists lists = {scratch_.list_begin, scratch_.list_rows};
   lists.Build(scratch_.selected, num_rows_, width_, sequence_.num_blocks);
-  for (int64_t block = lists.FirstChosen(0, sequence_.num_blocks); block < sequence_.num_blocks;) {
-    const int64_t next_block = lists.FirstChosen(block + 1, sequence_.num_blocks);
-    const int64_t begin = lists.begin[block];
-    const int64_t end = lists.begin[block + 1];
-    VisitBlock(visit, block, next_block, lists.rows + begin, end - begin,
-               lists.begin[sequence_.num_blocks] - end, control);
-    block = next_block;
+  const auto first_chosen = [&](int64_t from) -> BlockRows {
+    const int64_t block = lists.FirstChosen(from, sequence_.num_blocks);
+    if (block == sequence_.num_blocks) return {};
+    return {block, lists.rows + lists.begin[block], lists.rows + lists.begin[block + 1]};
+  };
+  for (BlockRows block = first_chosen(0), next; block.begin != block.end; block = next) {
+    next = first_chosen(block.block + 1);
+    VisitBlock(visit, block, next, control);
   }
 }
 
-void Window::VisitBlock(ChunkVisit& visit, int64_t block, int64_t next_block, const int32_t* rows,
-                        int64_t num_rows, int64_t more_rows, const core::Control& control) const {
-  const int32_t* const end = rows + num_rows;
-  const int64_t last_visible = visit.query.first_limit + end[-1] * visit.query.limit_step;
-  const int64_t length = sequence_.BlockLength(block);
-  for (int64_t first = 0; first < length; first += kChunkKeys) {
-    visit.first_key = block * sequence_.block_size + first;
+BlockRows Window::Seeing(BlockRows rows, int64_t key) const {
+  if (problem_.options.causal) {
+    const int64_t first_seeing = key - sequence_.LastVisibleKey(first_row_, true);
+    rows.begin = std::lower_bound(rows.begin, rows.end, first_seeing,
+                                  [](int32_t row, int64_t seeing) { return row < seeing; });
+  }
+  return rows;
+}
+
+void Window::VisitBlock(ChunkVisit& visit, const BlockRows& block, const BlockRows& next,
+                        const core::Control& control) const {
+  const int64_t length = sequence_.BlockLength(block.block);
+  const int64_t begin = block.block * sequence_.block_size;
+  BlockRows rows = Seeing(block, begin);
+  for (int64_t first = 0; rows.begin != rows.end && !control.Cancelled(); first += kChunkKeys) {
+    const PackedBlock packed(plan_, packed_, sequence_, block.block, first);
+    visit.first_key = begin + first;
     visit.num_keys = std::min(kChunkKeys, length - first);
-    if (problem_.options.causal) {
-      // Rows before the chunk do not see it.
-      const int64_t first_seeing = visit.first_key - visit.query.first_limit;
-      rows = std::lower_bound(rows, end, first_seeing,
-                              [](int32_t row, int64_t seeing) { return row < seeing; });
-    }
-    if (rows == end || control.Cancelled()) return;
-    const PackedBlock packed(plan_, packed_, sequence_, block, first);
     visit.keys = packed.keys;
     visit.values = packed.values;
     visit.values_finite = packed.values_finite;
-    // Next come the rest of the block, where somebody sees it, or the next block.
-    const int64_t rest = length - first - kChunkKeys;
-    const bool goes_on = rest > 0 && visit.first_key + kChunkKeys <= last_visible;
+    visit.rows = rows.begin;
+    visit.num_rows = rows.end - rows.begin;
+    // The rest of the block comes next, where somebody sees it, or the next block.
+    const int64_t behind = first + kChunkKeys;
+    rows.begin = behind < length ? Seeing(rows, begin + behind).begin : rows.end;
+    const bool goes_on = rows.begin != rows.end;
+    const BlockRows& then = goes_on ? rows : next;
+    visit.next_rows = then.begin;
+    visit.num_next_rows = then.end - then.begin;
     visit.next_num_keys = 0;
-    if (goes_on || next_block < sequence_.num_blocks) {
-      const PackedBlock next(plan_, packed_, sequence_, goes_on ? block : next_block,
-                             goes_on ? first + kChunkKeys : 0);
-      visit.next_keys = next.keys;
-      visit.next_values = next.values;
-      visit.next_num_keys =
-          std::min(kChunkKeys, goes_on ? rest : sequence_.BlockLength(next_block));
+    if (visit.num_next_rows > 0) {
+      const int64_t next_first = goes_on ? behind : 0;
+      const PackedBlock next_packed(plan_, packed_, sequence_, then.block, next_first);
+      visit.next_keys = next_packed.keys;
+      visit.next_values = next_packed.values;
+      visit.next_num_keys = std::min(kChunkKeys, sequence_.BlockLength(then.block) - next_first);
     }
-    visit.rows = rows;
-    visit.num_rows = end - rows;
-    visit.more_rows = more_rows;
     plan_.kernels->visit(visit);
   }
 }

@@ -18,6 +18,13 @@ struct PackedBlock {
   uint8_t* values_finite;
 };
 
+// Rows of a window that selected a block, ascending.
+struct BlockRows {
+  int64_t block;
+  const int32_t* begin;
+  const int32_t* end;
+};
+
 class Window {
  public:
   // `packed` belongs to the kv head of the heads that Run is given; `first_row` is a query of the
@@ -29,21 +36,24 @@ class Window {
   // Only finds the selection of the heads, which have one in common, and writes it where asked for.
   // It is then in the scratch.
   void Select(int64_t first_head, int64_t num_heads, const core::Control& control) const;
-  // The same for a sequence of one query, which each head routes by itself: heads lie side by side
-  // in the scratch, as queries do otherwise.
+  // The same for a sequence of one query, which each head routes by itself: heads lie side by side,
+  // as queries do otherwise, also in the scratch, whose selection must have room for them.
   void SelectForEach(int64_t first_head, int64_t num_heads, const core::Control& control) const;
 
  private:
   QueryRows Queries(int64_t head) const;
-  // `query` are rows of one head, or of the first of heads that have one selection in common.
+  // `query` are rows of one head, of the first of heads that have one selection in common, or the
+  // heads of one query.
   void Route(QueryRows query, int64_t num_rows, int64_t num_heads,
              const core::Control& control) const;
   void ReadSelection(int64_t head) const;
   void WriteSelection(int64_t head, int64_t row, const int32_t* selected) const;
   void Attend(int64_t head, const core::Control& control) const;
-  // `next_block` is the one that is visited next; num_blocks: none.
-  void VisitBlock(ChunkVisit& visit, int64_t block, int64_t next_block, const int32_t* rows,
-                  int64_t num_rows, int64_t more_rows, const core::Control& control) const;
+  // Rows of a block that see keys from `key` on; all, where everything is visible.
+  BlockRows Seeing(BlockRows rows, int64_t key) const;
+  // `next` is visited after it; without rows: nothing.
+  void VisitBlock(ChunkVisit& visit, const BlockRows& block, const BlockRows& next,
+                  const core::Control& control) const;
   bool SeesKeys(int64_t row) const;
   void Finish(int64_t head) const;
 
