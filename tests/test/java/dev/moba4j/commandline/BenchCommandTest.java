@@ -98,6 +98,21 @@ class BenchCommandTest {
 
     @Test
     @EnabledIf("dev.moba4j.Backend#nativeExpected")
+    void roundsAreSummedUpInOneRecord() throws IOException {
+        measure("--case", "^dense_1k$", "--rounds", 3, "--json", "F.json");
+        List<Map<?, ?>> measurements =
+                list(JsonText.object(Files.readString(directory.resolve("F.json"))), "measurements");
+        assertThat(column(measurements, "contender")).isEqualTo(List.of("native", "vector", "scalar"));
+        assertThat(measurements).allSatisfy(m -> {
+            assertThat(number(m, "runs")).isGreaterThanOrEqualTo(9);
+            assertThat(number(m, "gflops") * number(m, "milliseconds") / 1e3)
+                    .isCloseTo(number(m, "useful_gflop"), ROUNDING);
+            assertThat(number(m, "share_of_peak") * number(m, "peak_gflops")).isCloseTo(number(m, "gflops"), ROUNDING);
+        });
+    }
+
+    @Test
+    @EnabledIf("dev.moba4j.Backend#nativeExpected")
     void printsAPageOfWhatItWrote() throws IOException {
         measure("--case", "^dense_1k$", "--json", "F.json");
         Result page = moba(directory, "bench", "--report", "F.json");
@@ -133,6 +148,8 @@ class BenchCommandTest {
         "--seconds -1, --seconds, -1.0",
         "--seconds NaN, --seconds, NaN",
         "--threads 0, --threads, 0",
+        "--rounds 0, --rounds, 0",
+        "--rounds 1001, --rounds, 1001",
         "--json no/such/folder/F.json, --json, no/such/folder",
         "--json ., --json, folder",
         "--plot file, --plot, file",

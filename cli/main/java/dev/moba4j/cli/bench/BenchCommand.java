@@ -9,7 +9,6 @@ import dev.moba4j.cli.WholeNumber;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -39,6 +38,7 @@ import picocli.CommandLine.Spec;
 public final class BenchCommand implements Callable<Integer> {
     private static final int MAX_THREADS = 1024;
     private static final double MAX_SECONDS = 3600;
+    private static final int MAX_ROUNDS = 1000;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -66,6 +66,15 @@ public final class BenchCommand implements Callable<Integer> {
             description = "Timed runs of each contender in each case last so long, three runs at least; 0 to see"
                     + " that it works; default 0.4 to 1.5, by suite.")
     private @Nullable Double seconds;
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            converter = WholeNumber.class,
+            defaultValue = "1",
+            description = "Go through all cases so often, and keep the best of each: what else a machine does comes and"
+                    + " goes within minutes. Default ${DEFAULT-VALUE}.")
+    private long rounds = 1;
 
     @Option(
             names = "--threads",
@@ -104,13 +113,14 @@ public final class BenchCommand implements Callable<Integer> {
             return 0;
         }
         Map<BenchCase, Set<Field>> chosen = chosen();
+        int often = WholeNumber.within(1, MAX_ROUNDS, "--rounds", rounds);
         if (json != null) {
             OutputPaths.requireWritable("--json", json);
         }
         if (plot != null) {
             OutputPaths.makeFolder("--plot", plot);
         }
-        ResultFile result = measure(chosen);
+        ResultFile result = measure(chosen, often);
         absences.forEach(System.err::println);
         System.out.print(BenchTable.of(result.measurements()));
         if (json != null) {
@@ -171,38 +181,42 @@ public final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private ResultFile measure(Map<BenchCase, Set<Field>> chosen) {
+    private ResultFile measure(Map<BenchCase, Set<Field>> chosen, int rounds) {
         List<Contender> contenders = Contenders.all();
-        List<Measurement> measurements = new ArrayList<>();
+        Map<List<Object>, Measurement> measurements = new LinkedHashMap<>();
         MultiplyAddPeak.warmUp();
         ReadBandwidth.warmUp();
         double budget = seconds == null ? suite().seconds() : seconds;
-        Estimate estimate = new Estimate(MultiplyAddPeak.measure(1), budget);
+        Estimate estimate = new Estimate(MultiplyAddPeak.measure(1), budget, rounds);
         if (!quiet) {
             System.err.println(estimate.sentence(suite, chosen, contenders));
         }
-        int number = 0;
-        for (Map.Entry<BenchCase, Set<Field>> entry : chosen.entrySet()) {
-            BenchCase which = entry.getKey();
-            List<Contender> field = contenders.stream()
-                    .filter(contender -> Field.has(entry.getValue(), contender))
-                    .toList();
-            String task = BenchTable.format("%d/%d %s %s", ++number, chosen.size(), which.name(), which.dtype());
-            try (Progress progress = Progress.start(task, estimate.runs(which, field.size()), quiet);
-                    Race race = new Race(which, budget, progress)) {
-                field.forEach(contender -> race.enter(contender, absences::add, mistakes::add));
-                measurements.addAll(race.run());
-            } catch (OutOfMemoryError e) {
-                absences.add(which.name() + " " + which.dtype() + " is left out: not enough memory: " + e.getMessage());
+        for (int round = 1; round <= rounds; round++) {
+            int number = (round - 1) * chosen.size();
+            for (Map.Entry<BenchCase, Set<Field>> entry : chosen.entrySet()) {
+                BenchCase which = entry.getKey();
+                List<Contender> field = contenders.stream()
+                        .filter(contender -> Field.has(entry.getValue(), contender))
+                        .toList();
+                String task =
+                        BenchTable.format("%d/%d %s %s", ++number, rounds * chosen.size(), which.name(), which.dtype());
+                try (Progress progress = Progress.start(task, estimate.runs(which, field.size()), quiet);
+                        Race race = new Race(which, budget, round > 1, progress)) {
+                    field.forEach(contender -> race.enter(contender, absences::add, mistakes::add));
+                    race.run().forEach(one -> measurements.merge(one.key(), one, Measurement::better));
+                } catch (OutOfMemoryError e) {
+                    absences.add(
+                            which.name() + " " + which.dtype() + " is left out: not enough memory: " + e.getMessage());
+                }
             }
         }
         Set<String> took = new LinkedHashSet<>();
-        measurements.forEach(measurement -> took.add(measurement.contender()));
+        measurements.values().forEach(measurement -> took.add(measurement.contender()));
         List<Version> versions = contenders.stream()
                 .filter(contender -> took.contains(contender.name()))
                 .map(contender -> new Version(contender.name(), contender.version()))
                 .toList();
-        return new ResultFile(Setting.now(command()), versions, measurements);
+        return new ResultFile(Setting.now(command()), versions, List.copyOf(measurements.values()));
     }
 
     private String command() {

@@ -45,7 +45,7 @@ final class BenchPage {
 
                 One process measures everything. In each case the contenders run in turns, with the multiply-add peak of as many
                 threads (a loop that does nothing else) measured before and after each run, and the read bandwidth over the same keys and
-                values in steps of decoding. The best run beside an undisturbed peak counts; ~ marks cases without one. Before
+                values in steps of decoding. The best run beside an undisturbed peak counts, of all rounds; ~ marks cases without one. Before
                 anything is timed, each result is compared with that of native code. GFLOP/s count what cannot be left out: 2 (D + Dv) for
                 each query and key it may see in a chosen block, 2 D for each routing score where routing alone is timed; routing is in the
                 time of MoBA, and not in its GFLOP/s. GB/s in decoding are keys and values that must be read, with all keys once more for the

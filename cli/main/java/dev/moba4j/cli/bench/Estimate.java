@@ -9,8 +9,9 @@ import java.util.Set;
  *
  * @param peakGflops of one thread
  * @param seconds of timed runs for each contender
+ * @param rounds through all cases
  */
-record Estimate(double peakGflops, double seconds) {
+record Estimate(double peakGflops, double seconds, int rounds) {
     private static final double SHARE_OF_PEAK = 0.3;
     private static final double SETUP_SECONDS = 1;
     private static final double FEWEST_RUNS = 4;
@@ -33,6 +34,7 @@ record Estimate(double peakGflops, double seconds) {
                     .count();
             total += SETUP_SECONDS + taking * Math.max(seconds, FEWEST_RUNS * secondsOfARun(entry.getKey()));
         }
+        total *= rounds;
         return BenchTable.format(
                 "suite %s: %d cases, about %s",
                 suite, cases.size(), total < 90 ? Math.round(total) + " s" : Math.round(total / 60) + " min");

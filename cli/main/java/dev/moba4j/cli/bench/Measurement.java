@@ -1,5 +1,7 @@
 package dev.moba4j.cli.bench;
 
+import java.util.List;
+
 /**
  * One case by one contender: a record of a result file, whose fields have these names with underscores.
  *
@@ -57,6 +59,54 @@ public record Measurement(
     /** Share of the bandwidth; 0 where it was not measured. */
     double shareOfBandwidth() {
         return bandwidthGbps == 0 ? 0 : readGbps / bandwidthGbps;
+    }
+
+    /** What tells it from others of the same file. */
+    List<Object> key() {
+        return List.of(caseName, dtype, threads, contender);
+    }
+
+    /** Whether it was undisturbed, where another round met this peak. */
+    private boolean isSteadyBeside(double peak) {
+        return steady && peakGflops >= Samples.UNDISTURBED * peak;
+    }
+
+    /**
+     * The better one of two rounds, undisturbed before disturbed, beside the best peak and bandwidth of both.
+     *
+     * @param other the same by the same contender
+     */
+    Measurement better(Measurement other) {
+        double peak = Math.max(peakGflops, other.peakGflops);
+        boolean mine = isSteadyBeside(peak);
+        boolean theirs = other.isSteadyBeside(peak);
+        boolean faster = milliseconds <= other.milliseconds;
+        Measurement best = (mine == theirs ? faster : mine) ? this : other;
+        return new Measurement(
+                caseName,
+                contender,
+                direction,
+                dtype,
+                queries,
+                tokens,
+                heads,
+                kvHeads,
+                headDim,
+                blockSize,
+                topK,
+                causal,
+                threads,
+                best.milliseconds,
+                usefulGflop,
+                best.gflops,
+                peak,
+                best.gflops / peak,
+                readGigabytes,
+                best.readGbps,
+                Math.max(bandwidthGbps, other.bandwidthGbps),
+                Math.max(peakBytes, other.peakBytes),
+                runs + other.runs,
+                mine || theirs);
     }
 
     /** Whether this is the case, by any contender. */

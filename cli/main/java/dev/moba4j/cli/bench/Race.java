@@ -31,6 +31,7 @@ final class Race implements AutoCloseable {
 
     private final BenchCase which;
     private final double seconds;
+    private final boolean compiled;
     private final Progress progress;
     private final Arena arena = Arena.ofShared();
     private final Operands operands;
@@ -42,10 +43,12 @@ final class Race implements AutoCloseable {
      * Prepares a case.
      *
      * @param seconds of timed runs for each contender, though at least three runs; 0 for no more, and none to warm up but one
+     * @param compiled whether this process has run the case before, so that nothing is left to compile
      */
-    Race(BenchCase which, double seconds, Progress progress) {
+    Race(BenchCase which, double seconds, boolean compiled, Progress progress) {
         this.which = which;
         this.seconds = seconds;
+        this.compiled = compiled;
         this.progress = progress;
         PeakMemory.restart();
         try {
@@ -94,7 +97,7 @@ final class Race implements AutoCloseable {
 
     /** Runs for a while; what is compiled meanwhile, until a second brings no more than a tenth. */
     private void warmUp(Contender contender, Attempt attempt) {
-        if (!contender.isCompiledAtRunTime() || seconds == 0) {
+        if (!contender.isCompiledAtRunTime() || compiled || seconds == 0) {
             best(attempt, Math.min(seconds, WARM_UP_SECONDS));
             return;
         }

@@ -7,7 +7,7 @@ import java.util.List;
 /** Times of one contender, each with the multiply-add peak beside it. */
 final class Samples {
     /** Below this share of the best peak something else was at work too. */
-    private static final double UNDISTURBED = 0.97;
+    static final double UNDISTURBED = 0.97;
 
     private record Sample(double milliseconds, double peak) {}
 
