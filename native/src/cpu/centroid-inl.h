@@ -22,96 +22,158 @@ namespace HWY_NAMESPACE {
 using F64 = hn::Repartition<double, F32>;
 inline constexpr F64 kF64{};
 inline constexpr hn::Half<F32> kHalfF32{};
+using HalfV = hn::Vec<hn::Half<F32>>;
 inline constexpr int64_t kDoubles = kLanes / 2;
 
 // Rows that are gone through tile by tile.
 inline constexpr int64_t kSumRows = 32;
 
-// Adds vectors of floats to sums of doubles.
-HWY_INLINE void AddHalves(hn::Vec<hn::Half<F32>> lower, hn::Vec<hn::Half<F32>> upper,
-                          hn::Vec<F64>* sum) {
-  sum[0] = hn::Add(sum[0], hn::PromoteTo(kF64, lower));
-  sum[1] = hn::Add(sum[1], hn::PromoteTo(kF64, upper));
-}
+// How 16 neighbouring elements (as many as a vector of floats has) are added to two vectors of
+// sums: each way is the faster one with some processors, both give the same bits.
 
-HWY_INLINE void AddHalves(V floats, hn::Vec<F64>* sum) {
+// Doubles made of half a register cost a shuffle or two, those of memory none: of two ports for
+// vectors, Intel's processors shuffle on one. Rows are asked for 8 KiB ahead, if they have 512
+// bytes.
+struct ByMemory {
+  static constexpr int64_t kBytesAhead = 64;  // of each channel
+  static constexpr bool kOddApart = false;
+
+  template <DType kType>
+  static HWY_INLINE void Add(const char* elements, hn::Vec<F64>* sum) {
+    if constexpr (kType == DType::kF32) {
+      const auto* floats = reinterpret_cast<const float*>(elements);
+      return AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum);
+    }
+    const V floats = LoadFloats<kType>(elements);
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-  // Doubles made of half a register cost a shuffle or two, those of memory none. GCC would see that
-  // both are the same, and shuffle.
-  alignas(64) float stored[kLanes];
-  hn::Store(floats, kF32, stored);
-  asm("" : "+m"(stored));
-  AddHalves(hn::Load(kHalfF32, stored), hn::Load(kHalfF32, stored + kDoubles), sum);
+    alignas(64) float stored[kLanes];
+    hn::Store(floats, kF32, stored);
+    asm("" : "+m"(stored));  // or GCC takes halves of the register
+    AddHalves(hn::Load(kHalfF32, stored), hn::Load(kHalfF32, stored + kDoubles), sum);
 #else
-  AddHalves(hn::LowerHalf(kHalfF32, floats), hn::UpperHalf(kHalfF32, floats), sum);
+    AddHalves(hn::LowerHalf(kHalfF32, floats), hn::UpperHalf(kHalfF32, floats), sum);
 #endif
-}
+  }
+
+ private:
+  static HWY_INLINE void AddHalves(HalfV lower, HalfV upper, hn::Vec<F64>* sum) {
+    sum[0] = hn::Add(sum[0], hn::PromoteTo(kF64, lower));
+    sum[1] = hn::Add(sum[1], hn::PromoteTo(kF64, upper));
+  }
+};
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+// Halves are widened by themselves, and added by a multiply-add with one: AMD's processors convert
+// and add on the same two of four ports, and take 8 cycles for 32 bytes that go through memory.
+// What is asked for beyond a page ahead keeps their own prefetching from running at full speed.
+struct ByRegisters {
+  static constexpr int64_t kBytesAhead = 0;
+  static constexpr bool kOddApart = true;
+
+  template <DType kType>
+  static HWY_INLINE void Add(const char* elements, hn::Vec<F64>* sum) {
+    HalfV lower, upper;
+    if constexpr (kType == DType::kF32) {
+      const auto* floats = reinterpret_cast<const float*>(elements);
+      lower = hn::LoadU(kHalfF32, floats);
+      upper = hn::LoadU(kHalfF32, floats + kDoubles);
+    } else if constexpr (kType == DType::kF16) {
+      const hn::Rebind<hwy::float16_t, hn::Half<F32>> half;
+      const auto* halves = reinterpret_cast<const hwy::float16_t*>(elements);
+      lower = hn::PromoteTo(kHalfF32, hn::LoadU(half, halves));
+      upper = hn::PromoteTo(kHalfF32, hn::LoadU(half, halves + kDoubles));
+    } else {
+      // Even elements and odd ones.
+      const hn::RebindToUnsigned<hn::Half<F32>> whole;
+      const auto pairs = hn::LoadU(whole, reinterpret_cast<const uint32_t*>(elements));
+      lower = hn::BitCast(kHalfF32, hn::ShiftLeft<16>(pairs));
+      upper = hn::BitCast(kHalfF32, hn::And(pairs, hn::Set(whole, 0xFFFF0000u)));
+    }
+    hn::Vec<F64> one = hn::Set(kF64, 1.0);
+    asm("" : "+v"(one.raw));  // or GCC adds
+    sum[0] = hn::MulAdd(hn::PromoteTo(kF64, lower), one, sum[0]);
+    sum[1] = hn::MulAdd(hn::PromoteTo(kF64, upper), one, sum[1]);
+  }
+};
+#endif
 
 // sums[channel ..] += rows, one tile of channels. `rows` begins there.
-template <DType kType, int kVectors>
+template <class Way, DType kType, int kVectors>
 HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
   constexpr int64_t kSize = core::SizeOf(kType);
-  constexpr int64_t kRowsAhead = 64 / kSize;
+  constexpr int64_t kBytes = kLanes * kSize;
   hn::Vec<F64> sum[2 * kVectors];
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) sum[i] = hn::Load(kF64, sums + i * kDoubles);
   for (int64_t r = 0; r < rows.num_rows; ++r) {
     const char* row = rows.data + r * rows.stride_bytes;
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const char* at = row + v * kLanes * kSize;
+      const char* at = row + v * kBytes;
       // Behind the last row there are, most often, those of the next block.
-      if (v * kLanes * kSize % 64 == 0) {
-        __builtin_prefetch(at + kRowsAhead * rows.stride_bytes, 0, 2);
+      if (Way::kBytesAhead > 0 && v * kBytes % 64 == 0) {
+        __builtin_prefetch(at + Way::kBytesAhead / kSize * rows.stride_bytes, 0, 2);
       }
-      if constexpr (kType == DType::kF32 && kVectors > 1) {
-        const auto* floats = reinterpret_cast<const float*>(at);
-        AddHalves(hn::LoadU(kHalfF32, floats), hn::LoadU(kHalfF32, floats + kDoubles), sum + 2 * v);
+      // Only a tile of one vector may reach beyond the row.
+      if (kVectors == 1 && rows.channels < kLanes) {
+        char padded[kBytes] = {};
+        std::memcpy(padded, at, static_cast<size_t>(rows.channels * kSize));
+        Way::template Add<kType>(padded, sum);
       } else {
-        // Only a tile of one vector may reach beyond the row.
-        AddHalves(kVectors == 1 ? LoadChannels<kType>(at, rows.channels) : LoadFloats<kType>(at),
-                  sum + 2 * v);
+        Way::template Add<kType>(at, sum + 2 * v);
       }
     }
   }
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) hn::Store(sum[i], kF64, sums + i * kDoubles);
 }
 
-template <DType kType>
+template <class Way, DType kType>
 void SumBlock(const SourceRows& rows, double* sums) {
   constexpr int kVectors = kRegisters / 4;
   for (int64_t first = 0; first < rows.num_rows; first += kSumRows) {
     int64_t channel = 0;
     for (; channel + kVectors * kLanes <= rows.channels; channel += kVectors * kLanes) {
-      SumRows<kType, kVectors>(rows.Part(first, kSumRows, channel), sums + channel);
+      SumRows<Way, kType, kVectors>(rows.Part(first, kSumRows, channel), sums + channel);
     }
     for (; channel < rows.channels; channel += kLanes) {
-      SumRows<kType, 1>(rows.Part(first, kSumRows, channel), sums + channel);
+      SumRows<Way, kType, 1>(rows.Part(first, kSumRows, channel), sums + channel);
     }
   }
 }
 
-template <class Operand, DType kType>
+// even[0], odd[0], even[1], ...
+HWY_INLINE V Alternate(HalfV even, HalfV odd) {
+  const hn::Repartition<uint64_t, F32> pairs;
+  const hn::RebindToUnsigned<hn::Half<F32>> bits;
+  const auto lower = hn::PromoteTo(pairs, hn::BitCast(bits, even));
+  const auto upper = hn::PromoteTo(pairs, hn::BitCast(bits, odd));
+  return hn::BitCast(kF32, hn::Or(lower, hn::ShiftLeft<32>(upper)));
+}
+
+template <class Way, class Operand, DType kType>
 void MeanOf(const SourceRows& rows, double* HWY_RESTRICT sums, float* HWY_RESTRICT mean) {
   std::fill(sums, sums + core::RoundUp(rows.channels, kMostLanes), 0.0);
-  SumBlock<kType>(rows, sums);
+  SumBlock<Way, kType>(rows, sums);
   const auto count = hn::Set(kF64, static_cast<double>(rows.num_rows));
   const auto half_mean = [&](int64_t channel) {
     return hn::DemoteTo(kHalfF32, hn::Div(hn::Load(kF64, sums + channel), count));
   };
   for (int64_t c = 0; c < rows.channels; c += kLanes) {
-    const V both = hn::Combine(kF32, half_mean(c + kDoubles), half_mean(c));
+    const HalfV lower = half_mean(c);
+    const HalfV upper = half_mean(c + kDoubles);
+    const bool alternate = Way::kOddApart && kType == DType::kBF16;
+    const V both = alternate ? Alternate(lower, upper) : hn::Combine(kF32, upper, lower);
     Operand::template StoreMeans<kType>(both, c, mean);
   }
 }
 
-template <class Operand>
+template <class Way, class Operand>
 void PackCentroid(const SourceRows& source, double* sums, float* centroid) {
   switch (source.dtype) {
     case DType::kF32:
-      return MeanOf<Operand, DType::kF32>(source, sums, centroid);
+      return MeanOf<Way, Operand, DType::kF32>(source, sums, centroid);
     case DType::kF16:
-      return MeanOf<Operand, DType::kF16>(source, sums, centroid);
+      return MeanOf<Way, Operand, DType::kF16>(source, sums, centroid);
     case DType::kBF16:
-      return MeanOf<Operand, DType::kBF16>(source, sums, centroid);
+      return MeanOf<Way, Operand, DType::kBF16>(source, sums, centroid);
   }
 }
 

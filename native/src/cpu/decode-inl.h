@@ -35,6 +35,10 @@ inline constexpr int kTallRows = kRegisters / 4;
 // Keys of a tile of scores, vectors of a tile of values: 16 accumulators of 32 registers, 8 of 16.
 constexpr int TileWidth(int rows) { return rows == kTallRows ? 2 : 4; }
 
+// Steps whose keys or values are longer are halved: tiles go over values more than once, which then
+// are still in the first-level cache.
+inline constexpr int64_t kMostStepBytes = 16 * 1024;
+
 template <int kRows, int kKeys>
 HWY_INLINE void MultiplyRows(const V (&key)[kKeys], const float* HWY_RESTRICT queries,
                              int64_t query_stride, V (&sum)[kRows][kKeys]) {
@@ -125,12 +129,45 @@ HWY_INLINE float ExponentiateRow(float* scores, int64_t num_keys, float score_sc
   return correction;
 }
 
+// Rows that are asked for line by line, in the order in which they lie and by one instruction:
+// AMD's processors only then go on by themselves.
+class Following {
+ public:
+  explicit Following(const SourceRows& rows)
+      : row_(rows.data),
+        row_bytes_(rows.channels * core::SizeOf(rows.dtype)),
+        stride_bytes_(rows.stride_bytes),
+        rest_(rows.num_rows) {}
+
+  // As many bytes more, in whole lines.
+  HWY_INLINE void Ask(int64_t bytes) {
+    for (due_ += bytes; due_ >= kLine && rest_ > 0; due_ -= kLine) {
+      __builtin_prefetch(row_ + asked_, 0, 2);
+      asked_ += kLine;
+      if (asked_ < row_bytes_) continue;
+      asked_ = 0;
+      row_ += stride_bytes_;
+      --rest_;
+    }
+  }
+
+ private:
+  static constexpr int64_t kLine = 64;
+
+  const char* row_;
+  int64_t row_bytes_;
+  int64_t stride_bytes_;
+  int64_t rest_;
+  int64_t asked_ = 0;  // of this row
+  int64_t due_ = 0;
+};
+
 // o[row] = correction[row] o[row] + sum over keys of p[row][key] v[key], in one tile of channels.
-// `values` begins there. Asks for as much of `ahead` meanwhile.
+// `values` begins there. Asks for as many bytes of what follows.
 template <DType kType, int kRows, int kVectors>
 HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT probabilities,
                             const float* HWY_RESTRICT correction, float* const* o,
-                            const SourceRows& ahead) {
+                            Following& following) {
   constexpr int64_t kSize = core::SizeOf(kType);
   V sum[kRows][kVectors];
   MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -138,9 +175,7 @@ HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT 
   }
   for (int64_t key = 0; key < values.num_rows; ++key) {
     const char* row = values.data + key * values.stride_bytes;
-    if (key < ahead.num_rows) {
-      PrefetchSpan(ahead.data + key * ahead.stride_bytes, kVectors * kLanes * kSize);
-    }
+    following.Ask(kVectors * kLanes * kSize);
     V value[kVectors];
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       // Only a tile of one vector may reach beyond the row.
@@ -171,7 +206,7 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
   if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
 }
 
-// At most kDecodeStepKeys keys; `next_keys` come after them.
+// At most kDecodeStepKeys keys; those of the next step come after them.
 template <DType kType>
 void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRows& values,
                 const SourceRows& next_keys) {
@@ -187,16 +222,16 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
     correction[i] = ExponentiateRow(visit.scores + i * kDecodeStepKeys, keys.num_rows,
                                     visit.score_scale, visit.state.m[row], visit.state.l[row]);
   }
+  Following following(next_keys);
   ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     const auto add_values = [&]<int kVectors>(int64_t channel) {
       float* o[kRows];
       for (int r = 0; r < kRows; ++r) {
         o[r] = visit.state.o + visit.rows[row + r] * visit.state.o_stride + channel;
       }
-      const bool asks = row == 0 && channel < next_keys.channels;
-      AddValues<kType, kRows, kVectors>(
-          values.Part(0, values.num_rows, channel), visit.scores + row * kDecodeStepKeys,
-          correction + row, o, asks ? next_keys.Part(0, kDecodeStepKeys, channel) : nothing);
+      AddValues<kType, kRows, kVectors>(values.Part(0, values.num_rows, channel),
+                                        visit.scores + row * kDecodeStepKeys, correction + row, o,
+                                        following);
     };
     constexpr int kVectors = TileWidth(kRows);
     int64_t channel = 0;
@@ -211,11 +246,14 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
 
 template <DType kType>
 void DecodeKeys(const DecodeVisit& visit) {
-  for (int64_t first = 0; first < visit.keys.num_rows; first += kDecodeStepKeys) {
-    const SourceRows rest = visit.keys.Part(first + kDecodeStepKeys, kDecodeStepKeys);
-    DecodeStep<kType>(visit, visit.keys.Part(first, kDecodeStepKeys),
-                      visit.values.Part(first, kDecodeStepKeys),
-                      rest.num_rows > 0 ? rest : visit.next_keys.Part(0, kDecodeStepKeys));
+  const int64_t row_bytes =
+      std::max(visit.keys.channels, visit.values.channels) * core::SizeOf(kType);
+  const int64_t step =
+      row_bytes * kDecodeStepKeys <= kMostStepBytes ? kDecodeStepKeys : kDecodeStepKeys / 2;
+  for (int64_t first = 0; first < visit.keys.num_rows; first += step) {
+    const SourceRows rest = visit.keys.Part(first + step, step);
+    DecodeStep<kType>(visit, visit.keys.Part(first, step), visit.values.Part(first, step),
+                      rest.num_rows > 0 ? rest : visit.next_keys.Part(0, step));
   }
 }
 

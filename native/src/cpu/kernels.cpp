@@ -30,6 +30,12 @@ namespace HWY_NAMESPACE {
 static_assert(kLanes <= kMostLanes && kSlab <= kMostSlab && kPanelRows <= kMostSlab &&
               kPanelRows % kLanes == 0 && kPanelRows % kTileRows == 0 && kStepKeys % kSlab == 0);
 
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+using MeansOfAmd = ByRegisters;
+#else
+using MeansOfAmd = ByMemory;
+#endif
+
 template <class Operand>
 constexpr Kernels Table(const char* name, const Kernels* of_bf16_pairs) {
   return {name,
@@ -37,7 +43,8 @@ constexpr Kernels Table(const char* name, const Kernels* of_bf16_pairs) {
           kSlab,
           PackKeys<Operand>,
           PackValues<Operand>,
-          PackCentroid<Operand>,
+          PackCentroid<ByMemory, Operand>,
+          PackCentroid<MeansOfAmd, Operand>,
           Route<Operand>,
           Visit<Operand>,
           Decode,
@@ -104,11 +111,19 @@ const Kernels* CompiledKernels(Target target) {
   }
 }
 
+bool ProcessorIsOfAmd() {
+#if HWY_ARCH_X86
+  return __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
+}
+
 PairsOfBf16 ProcessorPairsOfBf16() {
 #if HWY_ARCH_X86
   // AMD's processors do as many of these sums as multiply-adds of floats, Intel's half as many.
   if (__builtin_cpu_supports("avx512bf16")) {
-    return __builtin_cpu_is("amd") ? PairsOfBf16::kFaster : PairsOfBf16::kSlower;
+    return ProcessorIsOfAmd() ? PairsOfBf16::kFaster : PairsOfBf16::kSlower;
   }
 #endif
   return PairsOfBf16::kNone;

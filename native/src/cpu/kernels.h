@@ -37,7 +37,7 @@ inline constexpr int64_t kMostLanes = 16;
 // to. Packing is faster for more: it pays from 64 to 96 queries over 32 K keys, from 48 over 512.
 inline constexpr int64_t kMostDecodeRows = 128;
 inline constexpr int64_t kMostDecodeQueries = 32;
-// Keys that they score at once, and whose values they sum up in one chain.
+// Keys that they score at once, and whose values they sum up in one chain, at most.
 inline constexpr int64_t kDecodeStepKeys = 64;
 // A running maximum before any score was seen; finite, so that differences are never NaN.
 inline constexpr float kLowestMaximum = -std::numeric_limits<float>::max();
@@ -155,6 +155,8 @@ struct Kernels {
   // Mean of the rows (specification, section 2, rule 1). `sums` holds as many doubles as there are
   // channels, rounded up to kMostLanes; so does `centroid` hold floats.
   void (*pack_centroid)(const SourceRows& source, double* sums, float* centroid);
+  // The same bits, in the way that is faster with AMD's processors.
+  void (*pack_centroid_of_amd)(const SourceRows& source, double* sums, float* centroid);
   void (*route)(const RouteWindow& window);
   void (*visit)(const ChunkVisit& visit);
   void (*decode)(const DecodeVisit& visit);
@@ -179,6 +181,8 @@ enum class Target : int32_t { kAuto = 0, kBaseline = 1, kAvx2 = 2, kAvx512 = 3, 
 const Kernels* CompiledKernels(Target target);
 // Whether this processor can run them.
 bool ProcessorSupports(Target target);
+
+bool ProcessorIsOfAmd();
 
 // Whether it sums up products of pairs of bf16, and whether that beats products of floats.
 enum class PairsOfBf16 { kNone, kSlower, kFaster };

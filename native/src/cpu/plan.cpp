@@ -49,7 +49,10 @@ int64_t BoundedProduct(int64_t a, int64_t b) {
 }  // namespace
 
 Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int threads)
-    : shape(plan_shape), kernels(&plan_kernels), num_threads(threads) {
+    : shape(plan_shape),
+      kernels(&plan_kernels),
+      pack_centroid(ProcessorIsOfAmd() ? kernels->pack_centroid_of_amd : kernels->pack_centroid),
+      num_threads(threads) {
   const int64_t lanes = kernels->lanes;
   const int64_t tokens = shape.max_tokens_k;
   const int64_t sequences = std::min(shape.max_sequences, tokens);

@@ -52,6 +52,7 @@ struct Plan {
 
   core::PlanShape shape;
   const Kernels* kernels;
+  decltype(Kernels::pack_centroid) pack_centroid;  // for this processor
   int num_threads;
 
   int64_t window_rows;    // W

@@ -132,7 +132,7 @@ class Packer {
       }
       if (control.Cancelled()) return;
       if (problem_.operation != Operation::kAttendSelected) {
-        plan_.kernels->pack_centroid(
+        plan_.pack_centroid(
             Rows(problem_.k, kv_head, sequence, block * sequence.block_size, length,
                  problem_.head_dim),
             scratch.sums,

@@ -158,17 +158,20 @@ TEST_P(KernelsOf, CentroidIsTheMeanInDoubleRoundedToFloatAndStorage) {
         Aligned packed(static_cast<size_t>(core::RoundUp(channels, kMostLanes) + 1), 99.0f);
         const SourceRows source = {stored.data(), channels * core::SizeOf(dtype), dtype, rows,
                                    channels};
-        kernels().pack_centroid(source, sums, packed.data());
-        for (int64_t channel = 0; channel < channels; ++channel) {
-          double sum = 0;
-          for (int64_t row = 0; row < rows; ++row) {
-            sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
+        for (const auto mean_of : {kernels().pack_centroid, kernels().pack_centroid_of_amd}) {
+          std::fill(packed.begin(), packed.end(), 99.0f);
+          mean_of(source, sums, packed.data());
+          for (int64_t channel = 0; channel < channels; ++channel) {
+            double sum = 0;
+            for (int64_t row = 0; row < rows; ++row) {
+              sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
+            }
+            const auto mean = static_cast<float>(sum / static_cast<double>(rows));
+            ASSERT_EQ(packed[static_cast<size_t>(channel)], core::RoundTo(dtype, mean))
+                << rows << " x " << channels << ", channel " << channel;
           }
-          const auto mean = static_cast<float>(sum / static_cast<double>(rows));
-          ASSERT_EQ(packed[static_cast<size_t>(channel)], core::RoundTo(dtype, mean))
-              << rows << " x " << channels << ", channel " << channel;
+          EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the mean";
         }
-        EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the mean";
       }
     }
   }
