@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -20,6 +21,7 @@ import java.util.function.Consumer;
  */
 final class Race implements AutoCloseable {
     private static final int FEWEST_RUNS = 3;
+    private static final int MOST_RUNS = 100;
     /** Runs so long that few of them tell enough. */
     private static final double ENOUGH_SECONDS = 10;
 
@@ -35,6 +37,7 @@ final class Race implements AutoCloseable {
     private final Progress progress;
     private final Arena arena = Arena.ofShared();
     private final Operands operands;
+    private final Optional<ReadBandwidth> bandwidth; // of steps of decoding
     private final List<Entrant> entrants = new ArrayList<>();
     private double bestPeak;
     private double bestBandwidth;
@@ -42,7 +45,8 @@ final class Race implements AutoCloseable {
     /**
      * Prepares a case.
      *
-     * @param seconds of timed runs for each contender, though at least three runs; 0 for no more, and none to warm up but one
+     * @param seconds of timed runs for each contender, though at least three runs, and a hundred at most; 0 for three, and none to warm
+     *     up but one
      * @param compiled whether this process has run the case before, so that nothing is left to compile
      */
     Race(BenchCase which, double seconds, boolean compiled, Progress progress) {
@@ -53,6 +57,8 @@ final class Race implements AutoCloseable {
         PeakMemory.restart();
         try {
             this.operands = Operands.of(which, arena);
+            this.bandwidth =
+                    which.isDecode() ? Optional.of(new ReadBandwidth(which.threads(), arena)) : Optional.empty();
         } catch (OutOfMemoryError e) {
             arena.close();
             throw e;
@@ -123,6 +129,7 @@ final class Race implements AutoCloseable {
     /** Times the contenders that take part. */
     List<Measurement> run() {
         double before = peak();
+        measureBandwidth();
         boolean more;
         do {
             more = false;
@@ -136,14 +143,7 @@ final class Race implements AutoCloseable {
                 double after = peak();
                 samples.add(milliseconds, Math.min(before, after));
                 before = after;
-                if (which.isDecode()) {
-                    bestBandwidth = Math.max(
-                            bestBandwidth,
-                            ReadBandwidth.measure(
-                                    which.threads(),
-                                    operands.k().segment(),
-                                    operands.v().segment()));
-                }
+                measureBandwidth();
             }
         } while (more);
         double gigabytes = gigabytes();
@@ -155,13 +155,19 @@ final class Race implements AutoCloseable {
 
     private boolean isEnough(Samples samples) {
         double spent = samples.totalSeconds();
-        return samples.count() >= FEWEST_RUNS && spent >= seconds || spent >= ENOUGH_SECONDS;
+        return samples.count() >= FEWEST_RUNS && spent >= seconds
+                || samples.count() >= MOST_RUNS
+                || spent >= ENOUGH_SECONDS;
     }
 
     private double peak() {
         double peak = MultiplyAddPeak.measure(which.threads());
         bestPeak = Math.max(bestPeak, peak);
         return peak;
+    }
+
+    private void measureBandwidth() {
+        bandwidth.ifPresent(read -> bestBandwidth = Math.max(bestBandwidth, read.measure()));
     }
 
     private double milliseconds(Attempt attempt) {
