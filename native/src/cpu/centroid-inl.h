@@ -32,8 +32,8 @@ inline constexpr int64_t kSumRows = 32;
 // sums: each way is the faster one with some processors, both give the same bits.
 
 // Doubles made of half a register cost a shuffle or two, those of memory none: of two ports for
-// vectors, Intel's processors shuffle on one. Rows are asked for 8 KiB ahead, if they have 512
-// bytes.
+// vectors, Intel's processors shuffle on one. Rows are asked for 8 KiB ahead, if they have 128
+// channels.
 struct ByMemory {
   static constexpr int64_t kBytesAhead = 64;  // of each channel
   static constexpr bool kOddApart = false;

@@ -29,7 +29,7 @@ final class ReadBandwidth {
     /** Of so many threads, with memory of {@code arena}, which must be shared. */
     ReadBandwidth(int threads, Arena arena) {
         this.threads = threads;
-        this.memory = arena.allocate(BYTES, Long.BYTES).fill((byte) 1);
+        this.memory = arena.allocate(BYTES);
     }
 
     /** Runs until the loop is compiled. */
