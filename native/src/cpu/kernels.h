@@ -37,8 +37,8 @@ inline constexpr int64_t kMostLanes = 16;
 // to. Packing is faster for more: it pays from 64 to 96 queries over 32 K keys, from 48 over 512.
 inline constexpr int64_t kMostDecodeRows = 128;
 inline constexpr int64_t kMostDecodeQueries = 32;
-// Keys that they score at once, and whose values they sum up in one chain, at most.
-inline constexpr int64_t kDecodeStepKeys = 64;
+// Keys that they score at once, at most.
+inline constexpr int64_t kDecodeStepKeys = 128;
 // A running maximum before any score was seen; finite, so that differences are never NaN.
 inline constexpr float kLowestMaximum = -std::numeric_limits<float>::max();
 // In place of the maximum of a row that met no key, whose other state is not set.
@@ -136,6 +136,7 @@ struct DecodeVisit {
   const char* const* queries;  // [row], as stored
   const int32_t* rows;         // at most kMostDecodeRows
   int64_t num_rows;
+  int64_t most_rows;  // of the sequence and kv head
   float score_scale;
   RowState state;  // not compensated; o_stride a multiple of kMostLanes
   float* widened;  // [num_rows][D rounded up to kMostLanes]

@@ -23,10 +23,11 @@ struct PackedBuffers {
 };
 
 // Sequences with few queries are cut by their keys instead: into parts of so many steps of at most
-// kDecodeStepKeys keys, of one block each. So many sums of a step can be added up plainly.
-inline constexpr int64_t kPartSteps = 32;
+// kDecodeStepKeys keys, of one block each. So many sums can be added up plainly: a row of equal
+// values has half of the error that the specification allows.
+inline constexpr int64_t kPartSteps = 16;
 // Shorter blocks are packed for any number of queries.
-inline constexpr int64_t kLeastDecodeBlock = kDecodeStepKeys / 2;
+inline constexpr int64_t kLeastDecodeBlock = 32;
 
 // What such sequences keep between their tasks.
 struct DecodeBuffers {

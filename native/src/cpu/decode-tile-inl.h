@@ -1,0 +1,238 @@
+// The tiles of decoding: few query rows, and keys and values that are read where they lie.
+//
+//   s[key][row] = <q[row], k[key]>        lanes are channels
+//   p[key][row] = exp(s - m)              lanes are keys and rows
+//   o[row]      = correction o + p V      lanes are channels
+//
+// What a row receives does not depend on the rows beside it: tiles of all sizes add in one order.
+#if defined(MOBA_CPU_DECODE_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBA_CPU_DECODE_TILE_INL_H_
+#undef MOBA_CPU_DECODE_TILE_INL_H_
+#else
+#define MOBA_CPU_DECODE_TILE_INL_H_
+#endif
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "core/carver.h"
+#include "cpu/convert-inl.h"
+#include "cpu/kernels.h"
+#include "cpu/lanes-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moba::cpu {
+namespace HWY_NAMESPACE {
+
+// Rows of the tallest tile.
+inline constexpr int kTallRows = kRegisters / 4;
+// Vectors of a tile of values: 16 accumulators of 32 registers, 8 of 16.
+constexpr int TileVectors(int rows) { return std::min(8, kRegisters / 2 / rows); }
+
+// Rows that are asked for line by line, in the order in which they lie.
+class Following {
+ public:
+  explicit Following(const SourceRows& rows)
+      : row_(rows.data),
+        row_bytes_(rows.channels * core::SizeOf(rows.dtype)),
+        stride_bytes_(rows.stride_bytes),
+        rest_(rows.num_rows) {}
+
+  static constexpr int64_t kLine = 64;
+
+  // As many bytes more, or the last row again.
+  template <int64_t kBytes>
+  HWY_INLINE void Ask() {
+    if constexpr (kBytes < kLine) {
+      if (asked_ % kLine < kBytes) __builtin_prefetch(row_ + asked_, 0, 2);
+    } else {
+      MOBA_UNROLL for (int64_t i = 0; i < kBytes; i += kLine) {
+        __builtin_prefetch(row_ + asked_ + i, 0, 2);
+      }
+    }
+    asked_ += kBytes;
+    if (asked_ < row_bytes_) return;
+    asked_ = 0;
+    if (--rest_ > 0) row_ += stride_bytes_;
+  }
+
+ private:
+  const char* row_;
+  int64_t row_bytes_;
+  int64_t stride_bytes_;
+  int64_t rest_;
+  int64_t asked_ = 0;  // of this row
+};
+
+// A tile of rows as [channel / kLanes][row][channel % kLanes], zeros beyond the last channel.
+template <DType kType, int kRows>
+void WidenQueries(const char* const* rows, int64_t channels, float* HWY_RESTRICT out) {
+  for (int64_t c = 0; c < channels; c += kLanes) {
+    for (int r = 0; r < kRows; ++r, out += kLanes) {
+      hn::Store(LoadChannels<kType>(rows[r] + c * core::SizeOf(kType), channels - c), kF32, out);
+    }
+  }
+}
+
+// Vectors of so many channels, where tiles are unrolled for them; or 0.
+constexpr int WholeVectors(int channels) {
+  const int vectors = channels / static_cast<int>(kLanes);
+  return vectors <= 16 ? vectors : 0;
+}
+
+// scores[key][row] of kRows rows and all keys, one key after the other. The last key stands in for
+// those that are missing to four scores.
+template <DType kType, int kRows, int kWhole, bool kAsks>
+HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT queries,
+                            float* HWY_RESTRICT scores, Following& to_ask) {
+  constexpr int kKeys = std::max(1, 4 / kRows);
+  constexpr int64_t kVectorBytes = kLanes * core::SizeOf(kType);
+  constexpr int64_t kLine = Following::kLine;
+  const int64_t whole = kWhole > 0 ? kWhole : keys.channels / kLanes;
+  const int64_t rest = kWhole > 0 ? 0 : keys.channels % kLanes;
+  Following following = to_ask;  // in registers
+  for (int64_t first = 0; first < keys.num_rows; first += kKeys) {
+    V sum[kKeys * kRows];
+    _Pragma("GCC unroll 1") for (int j = 0; j < kKeys; ++j) {
+      const char* row = keys.data + std::min(first + j, keys.num_rows - 1) * keys.stride_bytes;
+      const float* query = queries;
+      V of_key[kRows];
+      MOBA_UNROLL for (int r = 0; r < kRows; ++r) of_key[r] = hn::Zero(kF32);
+      const auto multiply = [&](V key) {
+        KeepInRegister(key);
+        MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+          of_key[r] = hn::MulAdd(key, hn::Load(kF32, query + r * kLanes), of_key[r]);
+        }
+        query += kRows * kLanes;
+        row += kVectorBytes;
+      };
+      if constexpr (kWhole > 0) {
+        MOBA_UNROLL for (int i = 0; i < kWhole; ++i) {
+          if (kAsks && i * kVectorBytes % kLine == 0) following.Ask<kLine>();
+          multiply(LoadFloats<kType>(row));
+        }
+      } else {
+        for (int64_t i = 0; i < whole; ++i) {
+          if constexpr (kAsks) following.Ask<kVectorBytes>();
+          multiply(LoadFloats<kType>(row));
+        }
+      }
+      if (rest > 0) multiply(LoadChannels<kType>(row, rest));
+      MOBA_UNROLL for (int r = 0; r < kRows; ++r) sum[j * kRows + r] = of_key[r];
+    }
+    MOBA_UNROLL for (int i = 0; i < kKeys * kRows; i += 4) {
+      hn::Store(FoldFour(Plus(), sum[i], sum[i + 1], sum[i + 2], sum[i + 3]), kF32x4,
+                scores + first * kRows + i);
+    }
+  }
+  to_ask = following;
+}
+
+// folded[key][row] of kLanes keys -> folded[0][row].
+template <int kRows, class Op>
+HWY_INLINE void FoldKeys(Op op, float* folded) {
+  MOBA_UNROLL for (int64_t half = kLanes / 2 * kRows; half >= kRows; half /= 2) {
+    for (int64_t i = 0; i < half; ++i) folded[i] = op(folded[i], folded[i + half]);
+  }
+}
+
+// scores[key][row] of kRows rows to probabilities in place; updates m and l of the rows and sets
+// the correction of their earlier sums. A row's sum has one order with any rows beside it.
+template <int kRows>
+HWY_NOINLINE void ExponentiateRows(float* HWY_RESTRICT scores, int64_t num_keys, float score_scale,
+                                   const RowState& state, const int32_t* rows,
+                                   float* HWY_RESTRICT correction) {
+  constexpr int64_t kGroup = kLanes * kRows;  // scores of kLanes keys: kRows vectors
+  // Rows side by side, again and again as far as a vector of them needs.
+  constexpr int64_t kRepeated = std::max<int64_t>(kRows, kLanes);
+  const int64_t end = core::RoundUp(num_keys, kLanes) * kRows;
+  std::fill(scores + num_keys * kRows, scores + end, -std::numeric_limits<float>::infinity());
+
+  V vectors[kRows];
+  MOBA_UNROLL for (int v = 0; v < kRows; ++v) vectors[v] = hn::Load(kF32, scores + v * kLanes);
+  for (int64_t i = kGroup; i < end; i += kGroup) {
+    MOBA_UNROLL for (int v = 0; v < kRows; ++v) {
+      vectors[v] = hn::Max(vectors[v], hn::Load(kF32, scores + i + v * kLanes));
+    }
+  }
+  alignas(64) float folded[kGroup];
+  MOBA_UNROLL for (int v = 0; v < kRows; ++v) hn::Store(vectors[v], kF32, folded + v * kLanes);
+  FoldKeys<kRows>([](float a, float b) { return a > b ? a : b; }, folded);
+
+  alignas(64) float old[kRepeated];
+  alignas(64) float maxima[kRepeated];
+  alignas(64) float corrections[kRepeated];
+  for (int64_t i = 0; i < kRepeated; ++i) {
+    // Not the other way round: a NaN is no maximum.
+    old[i] = state.m[rows[i % kRows]];
+    maxima[i] = folded[i % kRows] > old[i] ? folded[i % kRows] : old[i];
+  }
+  const V scale = hn::Set(kF32, score_scale);
+  for (int64_t i = 0; i < kRepeated; i += kLanes) {
+    const V difference = hn::Sub(hn::Load(kF32, old + i), hn::Load(kF32, maxima + i));
+    hn::Store(Exp2(hn::Mul(difference, scale)), kF32, corrections + i);
+  }
+  MOBA_UNROLL for (int v = 0; v < kRows; ++v) vectors[v] = hn::Zero(kF32);
+  for (int64_t i = 0; i < end; i += kGroup) {
+    MOBA_UNROLL for (int v = 0; v < kRows; ++v) {
+      float* at = scores + i + v * kLanes;
+      const V maximum = hn::Load(kF32, maxima + v * kLanes % kRepeated);
+      const V p = Exp2(hn::Mul(hn::Sub(hn::Load(kF32, at), maximum), scale));
+      hn::Store(p, kF32, at);
+      vectors[v] = hn::Add(vectors[v], p);
+    }
+  }
+  MOBA_UNROLL for (int v = 0; v < kRows; ++v) hn::Store(vectors[v], kF32, folded + v * kLanes);
+  FoldKeys<kRows>(std::plus<float>(), folded);
+  for (int r = 0; r < kRows; ++r) {
+    correction[r] = corrections[r];
+    state.m[rows[r]] = maxima[r];
+    state.l[rows[r]] = state.l[rows[r]] * corrections[r] + folded[r];
+  }
+}
+
+// o[row] = correction[row] o[row] + sum over keys of p[key][row] v[key], in one tile of channels.
+// `values` begins there. Asks for as many bytes of what follows.
+template <DType kType, int kRows, int kVectors, bool kAsks>
+HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT probabilities,
+                            int64_t probability_stride, const float* HWY_RESTRICT correction,
+                            float* const* o, int64_t channel, Following& to_ask) {
+  constexpr int64_t kSize = core::SizeOf(kType);
+  Following following = to_ask;  // in registers
+  V sum[kRows][kVectors];
+  MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(kF32);
+  }
+  for (int64_t key = 0; key < values.num_rows; ++key) {
+    const char* row = values.data + key * values.stride_bytes;
+    if constexpr (kAsks) following.Ask<kVectors * kLanes * kSize>();
+    V value[kVectors];
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      // Only a tile of one vector may reach beyond the row.
+      value[v] = kVectors == 1 ? LoadChannels<kType>(row, values.channels)
+                               : LoadFloats<kType>(row + v * kLanes * kSize);
+      KeepInRegister(value[v]);
+    }
+    MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+      const V p = hn::Set(kF32, probabilities[key * probability_stride + r]);
+      MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+        sum[r][v] = hn::MulAdd(value[v], p, sum[r][v]);
+      }
+    }
+  }
+  MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+    const V factor = hn::Set(kF32, correction[r]);
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      float* const at = o[r] + channel + v * kLanes;
+      hn::Store(hn::MulAdd(hn::Load(kF32, at), factor, sum[r][v]), kF32, at);
+    }
+  }
+  to_ask = following;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace moba::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
