@@ -127,15 +127,10 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
 
 template <class Way, DType kType>
 void SumBlock(const SourceRows& rows, double* sums) {
-  constexpr int kVectors = kRegisters / 4;
   for (int64_t first = 0; first < rows.num_rows; first += kSumRows) {
-    int64_t channel = 0;
-    for (; channel + kVectors * kLanes <= rows.channels; channel += kVectors * kLanes) {
+    ForEachWidth<kRegisters / 4>(0, rows.channels, [&]<int kVectors>(int64_t channel) {
       SumRows<Way, kType, kVectors>(rows.Part(first, kSumRows, channel), sums + channel);
-    }
-    for (; channel < rows.channels; channel += kLanes) {
-      SumRows<Way, kType, 1>(rows.Part(first, kSumRows, channel), sums + channel);
-    }
+    });
   }
 }
 

@@ -34,17 +34,6 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
   if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
 }
 
-// Calls tile.template operator()<kVectors>(first_channel) for tiles that cover all channels, widest
-// first.
-template <int kVectors, class Tile>
-HWY_INLINE void ForEachWidth(int64_t first, int64_t num_channels, const Tile& tile) {
-  constexpr int64_t kFewest = kVectors == 1 ? 1 : kVectors * kLanes;
-  for (; num_channels - first >= kFewest; first += kVectors * kLanes) {
-    tile.template operator()<kVectors>(first);
-  }
-  if constexpr (kVectors > 1) ForEachWidth<kVectors / 2>(first, num_channels, tile);
-}
-
 // Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile,
 // and a tile of values is as wide as a row of them.
 template <DType kType>

@@ -50,6 +50,17 @@ inline constexpr int kTileVectors = 2;
 // Columns that are packed side by side, keys as well as channels of values.
 inline constexpr int64_t kSlab = kTileVectors * kLanes;
 
+// Calls tile.template operator()<kVectors>(first_channel) for tiles that cover all channels, widest
+// first.
+template <int kVectors, class Tile>
+HWY_INLINE void ForEachWidth(int64_t first, int64_t num_channels, const Tile& tile) {
+  constexpr int64_t kFewest = kVectors == 1 ? 1 : kVectors * kLanes;
+  for (; num_channels - first >= kFewest; first += kVectors * kLanes) {
+    tile.template operator()<kVectors>(first);
+  }
+  if constexpr (kVectors > 1) ForEachWidth<kVectors / 2>(first, num_channels, tile);
+}
+
 // Keeps a loaded operand in its register: without it GCC reloads it for each multiplication. And an
 // accumulator: without it GCC copies it from one to another.
 HWY_INLINE void KeepInRegister(V& v) {
