@@ -2,6 +2,9 @@
 // scratch memory, maxima of the plan), and which paths are one.
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <string>
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -148,17 +151,12 @@ TEST_P(SameBits, PackedAndSeparate) {
   }
 }
 
-TEST_P(SameBits, OfAHeadAmongOthersAndByItself) {
-  if (Case().problem.options.routing == MOBA_ROUTING_PER_GROUP) {
-    GTEST_SKIP() << "heads of a group choose together";
-  }
-  GridCase grouped = Case();
-  grouped.problem.heads = 40;
-  const Problem problem = WithData(grouped, {{1, 200}, {70, 110}, {3, 90}, {1, 20}});
-  const Outcome together = Attend(Engine(), problem);
-  for (int64_t head : {0, 15, 16, 19, 20, 39}) {
+void ExpectSameBitsAlone(const moba_engine* engine, const Problem& problem,
+                         std::initializer_list<int64_t> heads) {
+  const Outcome together = Attend(engine, problem);
+  for (int64_t head : heads) {
     SCOPED_TRACE(head);
-    const Outcome alone = Attend(Engine(), SingleHead(problem, head));
+    const Outcome alone = Attend(engine, SingleHead(problem, head));
     for (int64_t i = 0; i < problem.TokensQ(); ++i) {
       const int64_t row = i * problem.heads + head;
       ASSERT_EQ(alone.lse_bits[i], together.lse_bits[row]) << "query " << i;
@@ -173,6 +171,36 @@ TEST_P(SameBits, OfAHeadAmongOthersAndByItself) {
   }
 }
 
+TEST_P(SameBits, OfAHeadAmongOthersAndByItself) {
+  if (Case().problem.options.routing == MOBA_ROUTING_PER_GROUP) {
+    GTEST_SKIP() << "heads of a group choose together";
+  }
+  GridCase grouped = Case();
+  grouped.problem.heads = 40;
+  ExpectSameBitsAlone(Engine(), WithData(grouped, {{1, 200}, {70, 110}, {3, 90}, {1, 20}}),
+                      {0, 15, 16, 19, 20, 39});
+}
+
+// Where few heads share keys, the CPU reads rows of these channels from front to back.
+TEST_P(SameBits, OfADecodingHeadAmongOthersAndByItself) {
+  if (std::get<0>(GetParam()) == kCudaTarget) {
+    GTEST_SKIP() << "on a GPU the bits of a head depend on the size of its group";
+  }
+  if (Case().problem.options.routing == MOBA_ROUTING_PER_GROUP) {
+    GTEST_SKIP() << "heads of a group choose together";
+  }
+  GridCase decoding = Case();
+  decoding.problem.kv_heads = 1;
+  for (int64_t channels : {64, 128}) {
+    decoding.problem.head_dim = decoding.problem.head_dim_v = channels;
+    for (int64_t group : {2, 4, 8}) {
+      SCOPED_TRACE(std::to_string(channels) + " channels, groups of " + std::to_string(group));
+      decoding.problem.heads = group;
+      ExpectSameBitsAlone(Engine(), WithData(decoding, {{1, 300}, {1, 20}}), {0, group - 1});
+    }
+  }
+}
+
 TEST_P(SameBits, BatchedAndPacked) {
   const Problem problem = WithData(Case(), {{70, 110}, {70, 110}, {70, 110}});
   RunOptions batched;
@@ -180,9 +208,8 @@ TEST_P(SameBits, BatchedAndPacked) {
   ExpectSameBits(problem, Attend(Engine(), problem), Attend(Engine(), problem, batched));
 }
 
-TEST_P(SameBits, StridedAndContiguous) {
-  const Problem problem = WithData(Case(), {{60, 130}, {60, 130}});
-  const Outcome contiguous = Attend(Engine(), problem);
+void ExpectSameBitsOfAnyArrangement(const moba_engine* engine, const Problem& problem) {
+  const Outcome contiguous = Attend(engine, problem);
   for (Arrangement arrangement : {Arrangement::kHeadMajor, Arrangement::kSlice,
                                   Arrangement::kTimeMajor, Arrangement::kReversed}) {
     for (bool batch_axis : {false, true}) {
@@ -190,8 +217,20 @@ TEST_P(SameBits, StridedAndContiguous) {
       RunOptions run;
       run.arrangement = arrangement;
       run.batch_axis = batch_axis;
-      ExpectSameBits(problem, contiguous, Attend(Engine(), problem, run));
+      ExpectSameBits(problem, contiguous, Attend(engine, problem, run));
     }
+  }
+}
+
+TEST_P(SameBits, StridedAndContiguous) {
+  ExpectSameBitsOfAnyArrangement(Engine(), WithData(Case(), {{60, 130}, {60, 130}}));
+  GridCase decoding = Case();
+  decoding.problem.head_dim = decoding.problem.head_dim_v = 128;
+  decoding.problem.kv_heads = 1;
+  for (int64_t heads : {1, 2, 4}) {
+    SCOPED_TRACE(std::to_string(heads) + " heads");
+    decoding.problem.heads = heads;
+    ExpectSameBitsOfAnyArrangement(Engine(), WithData(decoding, {{1, 300}, {1, 300}}));
   }
 }
 

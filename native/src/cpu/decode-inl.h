@@ -21,7 +21,9 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-inline constexpr int64_t kValueBytes = 16 * 1024;
+// Values that all rows are added from before the next ones, in one chain: tiles that go over them
+// more than once find them in the first-level cache, or even among what has been loaded ahead.
+inline constexpr int64_t kValueBytes = 8 * 1024;
 inline constexpr int64_t kFewestValues = 16;
 inline constexpr int64_t kMostValues = 64;
 // Rows of a tile of values that is as wide as a row of them.
@@ -35,34 +37,18 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
 }
 
 // Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile,
-// and a tile of values is as wide as a row of them.
-template <DType kType>
-bool Waits(const DecodeVisit& visit) {
-  constexpr int64_t kLineVectors = 64 / (kLanes * core::SizeOf(kType));
-  constexpr int64_t kWidth = TileVectors(kStreamRows) * kLanes;
-  const int64_t channels = visit.values.channels;
-  return visit.most_rows * kLineVectors <= 4 && channels <= kWidth && kWidth % channels == 0;
-}
-
-// Whether what they wait for is read from front to back: it then comes as fast as it can by nothing
-// but loads, and asking for it holds it up.
+// and what they wait for is read from front to back: keys and values follow each other, and a tile
+// is as wide as a row of values. It then comes as fast as it can by nothing but loads; asking for
+// it holds it up.
 template <DType kType>
 bool Streams(const DecodeVisit& visit) {
-  const auto follows_up = [](const SourceRows& rows) {
-    return rows.stride_bytes == rows.channels * core::SizeOf(kType);
-  };
-  return Waits<kType>(visit) && follows_up(visit.keys) && follows_up(visit.values);
-}
-
-// Values that all rows are added from before the next ones, in one chain; the sequence's shape
-// alone decides. Tiles that go over them more than once find them in the first-level cache, or even
-// among what has been loaded ahead.
-template <DType kType>
-int64_t ValuesAtOnce(const DecodeVisit& visit) {
-  if (visit.most_rows <= kStreamRows) return kMostValues;
-  if (Waits<kType>(visit)) return kFewestValues;
-  return std::clamp(kValueBytes / (visit.values.channels * core::SizeOf(kType)), kFewestValues,
-                    kMostValues);
+  constexpr int64_t kSize = core::SizeOf(kType);
+  constexpr int64_t kLineVectors = 64 / (kLanes * kSize);
+  constexpr int64_t kWidth = TileVectors(kStreamRows) * kLanes;
+  const int64_t channels = visit.values.channels;
+  return visit.num_rows * kLineVectors <= 4 && channels <= kWidth && kWidth % channels == 0 &&
+         visit.keys.stride_bytes == visit.keys.channels * kSize &&
+         visit.values.stride_bytes == channels * kSize;
 }
 
 // A few values, whose scores begin at `first` of the step, for all rows.
@@ -92,25 +78,26 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
                 const SourceRows& next_keys) {
   const int64_t padded = core::RoundUp(keys.channels, kLanes);
   float correction[kMostDecodeRows];
-  Following following_keys(values);
+  Following ahead_of_keys(values);
   ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     float* scores = visit.scores + row * kDecodeStepKeys;
-    const auto score = [&]<int kWhole>() {
-      ScoreRows<kType, kRows, kWhole, !kStreams>(keys, visit.widened + row * padded, scores,
-                                                 following_keys);
+    const auto score = [&]<int kChannels>() {
+      constexpr int kUnrolled = kChannels / kLanes <= 16 ? kChannels : 0;
+      ScoreRows<kType, kRows, kUnrolled, !kStreams>(keys, visit.widened + row * padded, scores,
+                                                    ahead_of_keys);
     };
     switch (keys.channels) {
       case 64:
-        score.template operator()<WholeVectors(64)>();
+        score.template operator()<64>();
         break;
       case 96:
-        score.template operator()<WholeVectors(96)>();
+        score.template operator()<96>();
         break;
       case 128:
-        score.template operator()<WholeVectors(128)>();
+        score.template operator()<128>();
         break;
       case 256:
-        score.template operator()<WholeVectors(256)>();
+        score.template operator()<256>();
         break;
       default:
         score.template operator()<0>();
@@ -118,10 +105,11 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
     ExponentiateRows<kRows>(scores, keys.num_rows, visit.score_scale, visit.state, visit.rows + row,
                             correction + row);
   });
-  const int64_t few = ValuesAtOnce<kType>(visit);
-  Following following_values(next_keys);
+  const int64_t few =
+      std::clamp(kValueBytes / (values.channels * core::SizeOf(kType)), kFewestValues, kMostValues);
+  Following ahead_of_values(next_keys);
   for (int64_t first = 0; first < values.num_rows; first += few) {
-    AddStep<kType, kStreams>(visit, values.Part(first, few), first, correction, following_values);
+    AddStep<kType, kStreams>(visit, values.Part(first, few), first, correction, ahead_of_values);
     std::fill_n(correction, visit.num_rows, 1.0f);
   }
 }
@@ -131,8 +119,8 @@ void DecodeSteps(const DecodeVisit& visit) {
   constexpr int64_t kStep = kDecodeStepKeys;
   for (int64_t first = 0; first < visit.keys.num_rows; first += kStep) {
     const SourceRows keys = visit.keys.Part(first, kStep);
-    SourceRows next = visit.keys.Part(first + kStep, kStep);
-    if (next.num_rows == 0) next = visit.next_keys.Part(0, kStep);
+    SourceRows next = visit.next_keys.Part(0, kStep);
+    if (first + kStep < visit.keys.num_rows) next = visit.keys.Part(first + kStep, kStep);
     if (next.num_rows == 0) next = keys;
     DecodeStep<kType, kStreams>(visit, keys, visit.values.Part(first, kStep), next);
   }

@@ -27,8 +27,8 @@ namespace HWY_NAMESPACE {
 
 // Rows of the tallest tile.
 inline constexpr int kTallRows = kRegisters / 4;
-// Vectors of a tile of values: 16 accumulators of 32 registers, 8 of 16.
-constexpr int TileVectors(int rows) { return std::min(8, kRegisters / 2 / rows); }
+// Vectors of a tile of values: at most 16 accumulators of 32 registers, 8 of 16.
+constexpr int TileVectors(int rows) { return std::min(kRegisters / 4, kRegisters / 2 / rows); }
 
 // Rows that are asked for line by line, in the order in which they lie.
 class Following {
@@ -51,10 +51,9 @@ class Following {
         __builtin_prefetch(row_ + asked_ + i, 0, 2);
       }
     }
-    asked_ += kBytes;
-    if (asked_ < row_bytes_) return;
-    asked_ = 0;
-    if (--rest_ > 0) row_ += stride_bytes_;
+    for (asked_ += kBytes; asked_ >= row_bytes_; asked_ -= row_bytes_) {
+      if (--rest_ > 0) row_ += stride_bytes_;
+    }
   }
 
  private:
@@ -75,25 +74,21 @@ void WidenQueries(const char* const* rows, int64_t channels, float* HWY_RESTRICT
   }
 }
 
-// Vectors of so many channels, where tiles are unrolled for them; or 0.
-constexpr int WholeVectors(int channels) {
-  const int vectors = channels / static_cast<int>(kLanes);
-  return vectors <= 16 ? vectors : 0;
-}
-
 // scores[key][row] of kRows rows and all keys, one key after the other. The last key stands in for
-// those that are missing to four scores.
-template <DType kType, int kRows, int kWhole, bool kAsks>
+// those that are missing to four scores. Unrolled for kChannels, if that is not 0: each load of
+// keys then is an instruction of its own that goes from row to row, which the processor's
+// prefetching follows. Asks for as much of what follows, if kAsks.
+template <DType kType, int kRows, int kChannels, bool kAsks>
 HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT queries,
                             float* HWY_RESTRICT scores, Following& to_ask) {
   constexpr int kKeys = std::max(1, 4 / kRows);
   constexpr int64_t kVectorBytes = kLanes * core::SizeOf(kType);
   constexpr int64_t kLine = Following::kLine;
-  const int64_t whole = kWhole > 0 ? kWhole : keys.channels / kLanes;
-  const int64_t rest = kWhole > 0 ? 0 : keys.channels % kLanes;
+  constexpr int kWhole = kChannels / kLanes;
   Following following = to_ask;  // in registers
   for (int64_t first = 0; first < keys.num_rows; first += kKeys) {
     V sum[kKeys * kRows];
+    // Not unrolled: the loads of one key are those of all. The sums pass through memory.
     _Pragma("GCC unroll 1") for (int j = 0; j < kKeys; ++j) {
       const char* row = keys.data + std::min(first + j, keys.num_rows - 1) * keys.stride_bytes;
       const float* query = queries;
@@ -109,16 +104,17 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
       };
       if constexpr (kWhole > 0) {
         MOBA_UNROLL for (int i = 0; i < kWhole; ++i) {
-          if (kAsks && i * kVectorBytes % kLine == 0) following.Ask<kLine>();
+          if constexpr (kAsks) {
+            if (i * kVectorBytes % kLine == 0) following.Ask<kLine>();
+          }
           multiply(LoadFloats<kType>(row));
         }
       } else {
-        for (int64_t i = 0; i < whole; ++i) {
+        for (int64_t c = 0; c < keys.channels; c += kLanes) {
           if constexpr (kAsks) following.Ask<kVectorBytes>();
-          multiply(LoadFloats<kType>(row));
+          multiply(LoadChannels<kType>(row, keys.channels - c));
         }
       }
-      if (rest > 0) multiply(LoadChannels<kType>(row, rest));
       MOBA_UNROLL for (int r = 0; r < kRows; ++r) sum[j * kRows + r] = of_key[r];
     }
     MOBA_UNROLL for (int i = 0; i < kKeys * kRows; i += 4) {
@@ -132,7 +128,7 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
 // folded[key][row] of kLanes keys -> folded[0][row].
 template <int kRows, class Op>
 HWY_INLINE void FoldKeys(Op op, float* folded) {
-  MOBA_UNROLL for (int64_t half = kLanes / 2 * kRows; half >= kRows; half /= 2) {
+  for (int64_t half = kLanes / 2 * kRows; half >= kRows; half /= 2) {
     for (int64_t i = 0; i < half; ++i) folded[i] = op(folded[i], folded[i + half]);
   }
 }
@@ -164,8 +160,8 @@ HWY_NOINLINE void ExponentiateRows(float* HWY_RESTRICT scores, int64_t num_keys,
   alignas(64) float maxima[kRepeated];
   alignas(64) float corrections[kRepeated];
   for (int64_t i = 0; i < kRepeated; ++i) {
-    // Not the other way round: a NaN is no maximum.
     old[i] = state.m[rows[i % kRows]];
+    // Not the other way round: a NaN is no maximum.
     maxima[i] = folded[i % kRows] > old[i] ? folded[i % kRows] : old[i];
   }
   const V scale = hn::Set(kF32, score_scale);
@@ -193,7 +189,7 @@ HWY_NOINLINE void ExponentiateRows(float* HWY_RESTRICT scores, int64_t num_keys,
 }
 
 // o[row] = correction[row] o[row] + sum over keys of p[key][row] v[key], in one tile of channels.
-// `values` begins there. Asks for as many bytes of what follows.
+// `values` begins there, each of `o` with its row. Asks for as much of what follows, if kAsks.
 template <DType kType, int kRows, int kVectors, bool kAsks>
 HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT probabilities,
                             int64_t probability_stride, const float* HWY_RESTRICT correction,

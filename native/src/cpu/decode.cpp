@@ -109,7 +109,6 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
   }
   DecodeVisit visit = {};
   visit.queries = queries;
-  visit.most_rows = NumRows(sequence);
   visit.score_scale = problem_.options.score_scale;
   visit.state = State(sequence, part, kv_head);
   visit.widened = scratch.decode_queries;

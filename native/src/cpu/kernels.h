@@ -136,11 +136,10 @@ struct DecodeVisit {
   const char* const* queries;  // [row], as stored
   const int32_t* rows;         // at most kMostDecodeRows
   int64_t num_rows;
-  int64_t most_rows;  // of the sequence and kv head
   float score_scale;
   RowState state;  // not compensated; o_stride a multiple of kMostLanes
-  float* widened;  // [num_rows][D rounded up to kMostLanes]
-  float* scores;   // [num_rows][kDecodeStepKeys]
+  float* widened;  // of each tile of rows [vector of channels][row], D rounded up to vectors
+  float* scores;   // of each tile of rows [kDecodeStepKeys][row]
 };
 
 struct Kernels {

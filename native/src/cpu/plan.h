@@ -23,8 +23,8 @@ struct PackedBuffers {
 };
 
 // Sequences with few queries are cut by their keys instead: into parts of so many steps of at most
-// kDecodeStepKeys keys, of one block each. So many sums can be added up plainly: a row of equal
-// values has half of the error that the specification allows.
+// kDecodeStepKeys keys, of one block each. Chains of 16 values, of which a step has 8, are added up
+// plainly: a row of equal values has half of the error that the specification allows.
 inline constexpr int64_t kPartSteps = 16;
 // Shorter blocks are packed for any number of queries.
 inline constexpr int64_t kLeastDecodeBlock = 32;
@@ -43,8 +43,8 @@ struct ThreadScratch {
   int64_t* list_begin;  // [blocks + 2]
   int32_t* list_rows;
   double* sums;
-  float* decode_queries;  // [kMostDecodeRows][D rounded up to kMostLanes]
-  float* decode_scores;   // [kMostDecodeRows][kDecodeStepKeys]
+  float* decode_queries;  // MostDecodeRows() * D rounded up to kMostLanes
+  float* decode_scores;   // MostDecodeRows() * kDecodeStepKeys
   PanelScratch panel;
 };
 
