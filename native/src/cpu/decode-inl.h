@@ -22,8 +22,9 @@ namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
 // Values that all rows are added from before the next ones, in one chain: tiles that go over them
-// more than once find them in the first-level cache, or even among what has been loaded ahead.
-inline constexpr int64_t kValueBytes = 8 * 1024;
+// more than once find them in the first-level cache; floats, which up to four rows wait for, even
+// among what has been loaded ahead.
+constexpr int64_t ValueBytes(DType type) { return (type == DType::kF32 ? 8 : 16) * 1024; }
 inline constexpr int64_t kFewestValues = 16;
 inline constexpr int64_t kMostValues = 64;
 // Rows of a tile of values that is as wide as a row of them.
@@ -105,8 +106,8 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
     ExponentiateRows<kRows>(scores, keys.num_rows, visit.score_scale, visit.state, visit.rows + row,
                             correction + row);
   });
-  const int64_t few =
-      std::clamp(kValueBytes / (values.channels * core::SizeOf(kType)), kFewestValues, kMostValues);
+  const int64_t few = std::clamp(ValueBytes(kType) / (values.channels * core::SizeOf(kType)),
+                                 kFewestValues, kMostValues);
   Following ahead_of_values(next_keys);
   for (int64_t first = 0; first < values.num_rows; first += few) {
     AddStep<kType, kStreams>(visit, values.Part(first, few), first, correction, ahead_of_values);

@@ -28,7 +28,7 @@ namespace HWY_NAMESPACE {
 // Rows of the tallest tile.
 inline constexpr int kTallRows = kRegisters / 4;
 // Vectors of a tile of values: at most 16 accumulators of 32 registers, 8 of 16.
-constexpr int TileVectors(int rows) { return std::min(kRegisters / 4, kRegisters / 2 / rows); }
+constexpr int TileVectors(int rows) { return std::min(8, kRegisters / 2 / rows); }
 
 // Rows that are asked for line by line, in the order in which they lie.
 class Following {
