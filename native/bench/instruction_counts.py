@@ -24,10 +24,10 @@ HEAD = ["compiler", "target", "case", "kernel", "per", "instructions"]
 # What a kernel's instructions are divided by: the first that matches.
 UNITS = [
     ("ScoreTile|ScoreRows", "vector multiply-add", lambda amounts, lanes: amounts["score_products"] / lanes),
-    ("ValueTile|AddValues", "vector multiply-add", lambda amounts, lanes: amounts["value_products"] / lanes),
+    ("ValueTile|AddValues|AddWholeValues", "vector multiply-add", lambda amounts, lanes: amounts["value_products"] / lanes),
     ("Exponentiate", "vector of scores", lambda amounts, lanes: amounts["pairs"] / lanes),
     ("Route|Best", "score", lambda amounts, lanes: amounts["centroid_scores"]),
-    ("Pack|SumRows", "element of k", lambda amounts, lanes: amounts["k_elements"]),
+    ("Pack|SumTile", "element of k", lambda amounts, lanes: amounts["k_elements"]),
     ("AddRows|FinishRow", "element of q", lambda amounts, lanes: amounts["q_elements"]),
     ("", "vector multiply-add", lambda amounts, lanes: (amounts["score_products"] + amounts["value_products"]) / lanes),
 ]

@@ -225,12 +225,14 @@ void ExpectSameBitsOfAnyArrangement(const moba_engine* engine, const Problem& pr
 TEST_P(SameBits, StridedAndContiguous) {
   ExpectSameBitsOfAnyArrangement(Engine(), WithData(Case(), {{60, 130}, {60, 130}}));
   GridCase decoding = Case();
-  decoding.problem.head_dim = decoding.problem.head_dim_v = 128;
   decoding.problem.kv_heads = 1;
-  for (int64_t heads : {1, 2, 4}) {
-    SCOPED_TRACE(std::to_string(heads) + " heads");
-    decoding.problem.heads = heads;
-    ExpectSameBitsOfAnyArrangement(Engine(), WithData(decoding, {{1, 300}, {1, 300}}));
+  for (int64_t head_dim : {37, 128, 200, 256}) {
+    for (int64_t heads : {1, 2, 4}) {
+      SCOPED_TRACE(std::to_string(heads) + " heads, D = " + std::to_string(head_dim));
+      decoding.problem.head_dim = decoding.problem.head_dim_v = head_dim;
+      decoding.problem.heads = heads;
+      ExpectSameBitsOfAnyArrangement(Engine(), WithData(decoding, {{1, 300}, {1, 300}}));
+    }
   }
 }
 

@@ -27,15 +27,17 @@ inline constexpr int64_t kDoubles = kLanes / 2;
 
 // Rows that are gone through tile by tile.
 inline constexpr int64_t kSumRows = 32;
+// Vectors of the widest tile whose sums are in registers, and of the widest tile.
+inline constexpr int kSumVectors = kRegisters / 4;
+inline constexpr int kMostSumVectors = 16;
 
 // How 16 neighbouring elements (as many as a vector of floats has) are added to two vectors of
 // sums: each way is the faster one with some processors, both give the same bits.
 
 // Doubles made of half a register cost a shuffle or two, those of memory none: of two ports for
-// vectors, Intel's processors shuffle on one. Rows are asked for 8 KiB ahead, if they have 128
-// channels.
+// vectors, Intel's processors shuffle on one. All rows are asked for.
 struct ByMemory {
-  static constexpr int64_t kBytesAhead = 64;  // of each channel
+  static constexpr bool kAlwaysAsks = true;
   static constexpr bool kOddApart = false;
 
   template <DType kType>
@@ -65,9 +67,10 @@ struct ByMemory {
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 // Halves are widened by themselves, and added by a multiply-add with one: AMD's processors convert
 // and add on the same two of four ports, and take 8 cycles for 32 bytes that go through memory.
-// What is asked for beyond a page ahead keeps their own prefetching from running at full speed.
+// Their own prefetching runs at full speed where memory is read from front to back, and nothing is
+// asked for.
 struct ByRegisters {
-  static constexpr int64_t kBytesAhead = 0;
+  static constexpr bool kAlwaysAsks = false;
   static constexpr bool kOddApart = true;
 
   template <DType kType>
@@ -97,11 +100,22 @@ struct ByRegisters {
 };
 #endif
 
-// sums[channel ..] += rows, one tile of channels. `rows` begins there.
-template <class Way, DType kType, int kVectors>
-HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
+// A vector of elements, or as many as there are.
+template <class Way, DType kType>
+HWY_INLINE void AddElements(const char* elements, int64_t count, hn::Vec<F64>* sum) {
+  if (HWY_LIKELY(count >= kLanes)) return Way::template Add<kType>(elements, sum);
+  char padded[kLanes * core::SizeOf(kType)] = {};
+  std::memcpy(padded, elements, static_cast<size_t>(count * core::SizeOf(kType)));
+  Way::template Add<kType>(padded, sum);
+}
+
+// sums[channel ..] += rows, one tile of channels. `rows` begins there. Rows are asked for 8 KiB
+// ahead, if they have 128 channels, or not at all.
+template <class Way, DType kType, bool kAsks, int kVectors>
+HWY_NOINLINE void SumTile(const SourceRows& rows, double* HWY_RESTRICT sums) {
   constexpr int64_t kSize = core::SizeOf(kType);
   constexpr int64_t kBytes = kLanes * kSize;
+  constexpr int64_t kRowsAhead = 64 / kSize;
   hn::Vec<F64> sum[2 * kVectors];
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) sum[i] = hn::Load(kF64, sums + i * kDoubles);
   for (int64_t r = 0; r < rows.num_rows; ++r) {
@@ -109,29 +123,52 @@ HWY_NOINLINE void SumRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       const char* at = row + v * kBytes;
       // Behind the last row there are, most often, those of the next block.
-      if (Way::kBytesAhead > 0 && v * kBytes % 64 == 0) {
-        __builtin_prefetch(at + Way::kBytesAhead / kSize * rows.stride_bytes, 0, 2);
+      if (kAsks && v * kBytes % 64 == 0) {
+        __builtin_prefetch(at + kRowsAhead * rows.stride_bytes, 0, 2);
       }
       // Only a tile of one vector may reach beyond the row.
-      if (kVectors == 1 && rows.channels < kLanes) {
-        char padded[kBytes] = {};
-        std::memcpy(padded, at, static_cast<size_t>(rows.channels * kSize));
-        Way::template Add<kType>(padded, sum);
-      } else {
-        Way::template Add<kType>(at, sum + 2 * v);
-      }
+      AddElements<Way, kType>(at, kVectors == 1 ? rows.channels : kLanes, sum + 2 * v);
     }
   }
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) hn::Store(sum[i], kF64, sums + i * kDoubles);
 }
 
-template <class Way, DType kType>
-void SumBlock(const SourceRows& rows, double* sums) {
+template <class Way, DType kType, bool kAsks, int kWidest = kSumVectors>
+void SumTiles(const SourceRows& rows, double* sums) {
   for (int64_t first = 0; first < rows.num_rows; first += kSumRows) {
-    ForEachWidth<kRegisters / 4>(0, rows.channels, [&]<int kVectors>(int64_t channel) {
-      SumRows<Way, kType, kVectors>(rows.Part(first, kSumRows, channel), sums + channel);
+    ForEachWidth<kWidest>(0, rows.channels, [&]<int kVectors>(int64_t channel) {
+      SumTile<Way, kType, kAsks, kVectors>(rows.Part(first, kSumRows, channel), sums + channel);
     });
   }
+}
+
+// From front to back, whatever the number of channels: the sums pass through the first-level cache.
+template <class Way, DType kType>
+void SumWholeRows(const SourceRows& rows, double* HWY_RESTRICT sums) {
+  for (int64_t r = 0; r < rows.num_rows; ++r) {
+    const char* at = rows.data + r * rows.stride_bytes;
+    for (int64_t c = 0; c < rows.channels; c += kLanes, at += kLanes * core::SizeOf(kType)) {
+      hn::Vec<F64> sum[] = {hn::Load(kF64, sums + c), hn::Load(kF64, sums + c + kDoubles)};
+      AddElements<Way, kType>(at, rows.channels - c, sum);
+      hn::Store(sum[0], kF64, sums + c);
+      hn::Store(sum[1], kF64, sums + c + kDoubles);
+    }
+  }
+}
+
+// The prefetching of AMD follows rows that follow each other; others are asked for.
+template <class Way, DType kType>
+void SumBlock(const SourceRows& rows, double* sums) {
+  if constexpr (!Way::kAlwaysAsks) {
+    if (rows.stride_bytes == rows.channels * core::SizeOf(kType)) {
+      if (IsOneTile<kMostSumVectors>(rows.channels)) {
+        return SumTiles<Way, kType, false, kMostSumVectors>(rows, sums);
+      }
+      // 16 bits take so long to widen that asking for them costs less than sums in memory do.
+      if constexpr (kType == DType::kF32) return SumWholeRows<Way, kType>(rows, sums);
+    }
+  }
+  SumTiles<Way, kType, true>(rows, sums);
 }
 
 // even[0], odd[0], even[1], ...

@@ -27,8 +27,10 @@ namespace HWY_NAMESPACE {
 constexpr int64_t ValueBytes(DType type) { return (type == DType::kF32 ? 8 : 16) * 1024; }
 inline constexpr int64_t kFewestValues = 16;
 inline constexpr int64_t kMostValues = 64;
-// Rows of a tile of values that is as wide as a row of them.
+// Rows of a tile of values that is as wide as a row of them, and the vectors of the widest one. Not
+// all of its sums need to be in registers.
 inline constexpr int kStreamRows = 2;
+inline constexpr int kStreamVectors = 16;
 
 // Calls tile.template operator()<kRows>(first_row) for tiles that cover all rows, tallest first.
 template <int kRows, class Tile>
@@ -37,19 +39,24 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
   if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
 }
 
-// Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile,
-// and what they wait for is read from front to back: keys and values follow each other, and a tile
-// is as wide as a row of values. It then comes as fast as it can by nothing but loads; asking for
-// it holds it up.
+// Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile: by
+// multiply-adds where registers hold a tile as wide as a row of values, or else by sums that pass
+// through memory.
+template <DType kType>
+bool WaitsForMemory(const DecodeVisit& visit) {
+  constexpr int64_t kSize = core::SizeOf(kType);
+  constexpr int64_t kLineVectors = 64 / (kLanes * kSize);
+  const bool in_registers = IsOneTile<TileVectors(kStreamRows)>(visit.values.channels);
+  return visit.num_rows <= (in_registers ? 4 / kLineVectors : kSize / 2);
+}
+
+// Whether keys and values are read from front to back by nothing but loads. They come as fast as
+// they can that way, where they follow each other; asking for them holds them up.
 template <DType kType>
 bool Streams(const DecodeVisit& visit) {
   constexpr int64_t kSize = core::SizeOf(kType);
-  constexpr int64_t kLineVectors = 64 / (kLanes * kSize);
-  constexpr int64_t kWidth = TileVectors(kStreamRows) * kLanes;
-  const int64_t channels = visit.values.channels;
-  return visit.num_rows * kLineVectors <= 4 && channels <= kWidth && kWidth % channels == 0 &&
-         visit.keys.stride_bytes == visit.keys.channels * kSize &&
-         visit.values.stride_bytes == channels * kSize;
+  return WaitsForMemory<kType>(visit) && visit.keys.stride_bytes == visit.keys.channels * kSize &&
+         visit.values.stride_bytes == visit.values.channels * kSize;
 }
 
 // A few values, whose scores begin at `first` of the step, for all rows.
@@ -64,13 +71,30 @@ void AddStep(const DecodeVisit& visit, const SourceRows& values, int64_t first,
       for (int r = 0; r < kRows; ++r) {
         o[r] = visit.state.o + visit.rows[scored + row + r] * visit.state.o_stride;
       }
-      ForEachWidth<TileVectors(kRows)>(0, values.channels, [&]<int kVectors>(int64_t channel) {
+      if constexpr (kStreams) {
+        if (!IsOneTile<kStreamVectors>(values.channels)) {
+          AddWholeValues<kType, kRows>(values, probabilities + row, kScored,
+                                       correction + scored + row, o);
+          continue;
+        }
+      }
+      constexpr int kWidest = kStreams ? kStreamVectors : TileVectors(kRows);
+      ForEachWidth<kWidest>(0, values.channels, [&]<int kVectors>(int64_t channel) {
         AddValues<kType, kRows, kVectors, !kStreams>(
             values.Part(0, values.num_rows, channel), probabilities + row, kScored,
             correction + scored + row, o, channel, following);
       });
     }
   });
+}
+
+// Calls score.template operator()<kChannels>() with as many channels as there are, if they are
+// listed, or with 0.
+template <int... kChannels, class Score>
+HWY_INLINE void WithChannels(int64_t channels, const Score& score) {
+  const bool listed =
+      ((channels == kChannels && (score.template operator()<kChannels>(), true)) || ...);
+  if (!listed) score.template operator()<0>();
 }
 
 // At most kDecodeStepKeys keys.
@@ -87,22 +111,7 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
       ScoreRows<kType, kRows, kUnrolled, !kStreams>(keys, visit.widened + row * padded, scores,
                                                     ahead_of_keys);
     };
-    switch (keys.channels) {
-      case 64:
-        score.template operator()<64>();
-        break;
-      case 96:
-        score.template operator()<96>();
-        break;
-      case 128:
-        score.template operator()<128>();
-        break;
-      case 256:
-        score.template operator()<256>();
-        break;
-      default:
-        score.template operator()<0>();
-    }
+    WithChannels<64, 96, 128, 256>(keys.channels, score);
     ExponentiateRows<kRows>(scores, keys.num_rows, visit.score_scale, visit.state, visit.rows + row,
                             correction + row);
   });

@@ -20,6 +20,7 @@
 #include "cpu/convert-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/lanes-inl.h"
+#include "moba/moba.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
@@ -225,6 +226,39 @@ HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT 
     }
   }
   to_ask = following;
+}
+
+// The same for all channels: of each key from the first to the last, whatever their number. The
+// sums pass through the first-level cache.
+template <DType kType, int kRows>
+HWY_NOINLINE void AddWholeValues(const SourceRows& values, const float* HWY_RESTRICT probabilities,
+                                 int64_t probability_stride, const float* HWY_RESTRICT correction,
+                                 float* const* o) {
+  constexpr int64_t kMost = core::RoundUp(MOBA_MAX_HEAD_DIM, kLanes);
+  alignas(64) float sums[kRows * kMost];
+  std::fill_n(sums, kRows * core::RoundUp(values.channels, kLanes), 0.0f);
+  for (int64_t key = 0; key < values.num_rows; ++key) {
+    const char* at = values.data + key * values.stride_bytes;
+    V p[kRows];
+    MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
+      p[r] = hn::Set(kF32, probabilities[key * probability_stride + r]);
+    }
+    float* sum = sums;  // [vector of channels][row]
+    for (int64_t c = 0; c < values.channels; c += kLanes) {
+      const V value = LoadChannels<kType>(at, values.channels - c);
+      MOBA_UNROLL for (int r = 0; r < kRows; ++r, sum += kLanes) {
+        hn::Store(hn::MulAdd(value, p[r], hn::Load(kF32, sum)), kF32, sum);
+      }
+      at += kLanes * core::SizeOf(kType);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    const V factor = hn::Set(kF32, correction[r]);
+    for (int64_t c = 0; c < values.channels; c += kLanes) {
+      const V sum = hn::Load(kF32, sums + c * kRows + r * kLanes);
+      hn::Store(hn::MulAdd(hn::Load(kF32, o[r] + c), factor, sum), kF32, o[r] + c);
+    }
+  }
 }
 
 }  // namespace HWY_NAMESPACE

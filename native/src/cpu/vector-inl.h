@@ -61,6 +61,12 @@ HWY_INLINE void ForEachWidth(int64_t first, int64_t num_channels, const Tile& ti
   if constexpr (kVectors > 1) ForEachWidth<kVectors / 2>(first, num_channels, tile);
 }
 
+// Whether that is one tile.
+template <int kVectors>
+constexpr bool IsOneTile(int64_t num_channels) {
+  return kVectors * kLanes % num_channels == 0;
+}
+
 // Keeps a loaded operand in its register: without it GCC reloads it for each multiplication. And an
 // accumulator: without it GCC copies it from one to another.
 HWY_INLINE void KeepInRegister(V& v) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "core/carver.h"
@@ -148,29 +149,37 @@ TEST_P(KernelsOf, StepsOfValuesThatAreNotFiniteAreFlagged) {
   }
 }
 
+// The mean of rows that lie in `keys` as well, `stride` floats apart.
+void ExpectMean(const Kernels& kernels, const std::vector<float>& keys, int64_t stride,
+                const SourceRows& source) {
+  alignas(64) double sums[256];
+  for (const auto mean_of : {kernels.pack_centroid, kernels.pack_centroid_of_amd}) {
+    Aligned packed(static_cast<size_t>(core::RoundUp(source.channels, kMostLanes) + 1), 99.0f);
+    mean_of(source, sums, packed.data());
+    for (int64_t channel = 0; channel < source.channels; ++channel) {
+      double sum = 0;
+      for (int64_t row = 0; row < source.num_rows; ++row) {
+        sum += static_cast<double>(keys[static_cast<size_t>(row * stride + channel)]);
+      }
+      const auto mean = static_cast<float>(sum / static_cast<double>(source.num_rows));
+      ASSERT_EQ(packed[static_cast<size_t>(channel)], core::RoundTo(source.dtype, mean))
+          << "channel " << channel;
+    }
+    EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the mean";
+  }
+}
+
 TEST_P(KernelsOf, CentroidIsTheMeanInDoubleRoundedToFloatAndStorage) {
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
-    for (const int64_t channels : {1, 5, 16, 37, 128, 200}) {
-      for (const int64_t rows : {1, 7, 100}) {
-        const std::vector<float> keys = Rounded(RandomRows(rows, channels), dtype);
-        const std::vector<char> stored = Stored(keys, dtype);
-        alignas(64) double sums[208] = {99.0};
-        Aligned packed(static_cast<size_t>(core::RoundUp(channels, kMostLanes) + 1), 99.0f);
-        const SourceRows source = {stored.data(), channels * core::SizeOf(dtype), dtype, rows,
-                                   channels};
-        for (const auto mean_of : {kernels().pack_centroid, kernels().pack_centroid_of_amd}) {
-          std::fill(packed.begin(), packed.end(), 99.0f);
-          mean_of(source, sums, packed.data());
-          for (int64_t channel = 0; channel < channels; ++channel) {
-            double sum = 0;
-            for (int64_t row = 0; row < rows; ++row) {
-              sum += static_cast<double>(keys[static_cast<size_t>(row * channels + channel)]);
-            }
-            const auto mean = static_cast<float>(sum / static_cast<double>(rows));
-            ASSERT_EQ(packed[static_cast<size_t>(channel)], core::RoundTo(dtype, mean))
-                << rows << " x " << channels << ", channel " << channel;
-          }
-          EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the mean";
+    for (const int64_t channels : {1, 5, 16, 37, 128, 200, 256}) {
+      for (const int64_t stride : {channels, channels + 3}) {
+        for (const int64_t rows : {1, 7, 100}) {
+          SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(channels) + ", " +
+                       std::to_string(stride) + " apart");
+          const std::vector<float> keys = Rounded(RandomRows(rows, stride), dtype);
+          const std::vector<char> stored = Stored(keys, dtype);
+          ExpectMean(kernels(), keys, stride,
+                     {stored.data(), stride * core::SizeOf(dtype), dtype, rows, channels});
         }
       }
     }
