@@ -20,6 +20,7 @@ struct Heads {
 };
 constexpr Heads kOne = {1, 1};
 constexpr Heads kTwo = {2, 2};
+constexpr Heads kEight = {8, 8};
 constexpr Heads kGroupOf4 = {4, 1};
 constexpr Heads kGroupOf8 = {8, 1};
 
@@ -59,13 +60,19 @@ std::vector<Case> Cases() {
     }
   }
   add(MakeShape("moba", 1024, kCoarse, kOne));
+  const auto add_decode = [&](Shape shape) {
+    shape.queries = 1;
+    add(shape);
+  };
   for (Blocks blocks : {kNone, kFine, kCoarse}) {
     for (int64_t kilotokens : {32, 64, 256}) {
       for (Heads heads : {kOne, kGroupOf4, kGroupOf8}) {
-        Shape shape = MakeShape("decode", kilotokens, blocks, heads);
-        shape.queries = 1;
-        add(shape);
+        add_decode(MakeShape("decode", kilotokens, blocks, heads));
       }
+    }
+    add_decode(MakeShape("decode", 32, blocks, kEight));
+    for (int64_t head_dim : {64, 96, 256}) {
+      add_decode(MakeShape("decode", 32, blocks, kOne, head_dim));
     }
   }
   return cases;
