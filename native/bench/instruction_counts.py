@@ -27,7 +27,7 @@ UNITS = [
     ("ValueTile|AddValues|AddWholeValues", "vector multiply-add", lambda amounts, lanes: amounts["value_products"] / lanes),
     ("Exponentiate", "vector of scores", lambda amounts, lanes: amounts["pairs"] / lanes),
     ("Route|Best", "score", lambda amounts, lanes: amounts["centroid_scores"]),
-    ("Pack|SumTile", "element of k", lambda amounts, lanes: amounts["k_elements"]),
+    ("Pack|SumTile|SumWholeRows", "element of k", lambda amounts, lanes: amounts["k_elements"]),
     ("AddRows|FinishRow", "element of q", lambda amounts, lanes: amounts["q_elements"]),
     ("", "vector multiply-add", lambda amounts, lanes: (amounts["score_products"] + amounts["value_products"]) / lanes),
 ]

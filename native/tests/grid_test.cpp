@@ -363,6 +363,20 @@ std::vector<GridCase> DecodeCases() {
         cases.push_back({name + "_full", problem, {.guard = Guard::kBefore}});
       }
     }
+    // Keys and values that follow each other are read in another way: by few rows.
+    for (int64_t group : {1, 2, 4}) {
+      for (const auto& [dim, dim_v] :
+           {std::pair<int64_t, int64_t>{37, 90}, {128, 256}, {16, 1024}}) {
+        Problem problem =
+            MakeProblem(dtype, group, 1, dim, {{1, 300}, {1, 41}}, BlockSparse(64, 2));
+        problem.head_dim_v = dim_v;
+        const std::string name =
+            DtypeName(dtype) + Name("_one_kv_head_group", group) + Name("_D", dim);
+        cases.push_back({name + "_sparse", problem, {.guard = Guard::kBehind}});
+        problem.options = FullAttention();
+        cases.push_back({name + "_full", problem, {.guard = Guard::kBefore}});
+      }
+    }
     // Beside sequences whose keys are packed.
     cases.push_back(
         {DtypeName(dtype) + "_among_prefills",

@@ -1,6 +1,5 @@
 // The mean of a block's keys (specification, section 2, rule 1), which reads every key of a
-// sequence once and is limited by that. Sums are double, key by key, in tiles of channels that stay
-// in registers for a few rows at a time.
+// sequence once and is limited by that. Sums are double, key by key.
 #if defined(MOBA_CPU_CENTROID_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBA_CPU_CENTROID_INL_H_
 #undef MOBA_CPU_CENTROID_INL_H_

@@ -31,6 +31,12 @@ inline constexpr int64_t kMostValues = 64;
 // all of its sums need to be in registers.
 inline constexpr int kStreamRows = 2;
 inline constexpr int kStreamVectors = 16;
+// The most rows that stream.
+inline constexpr int kMostStreamRows = 4;
+
+// Rows of the tallest tile. The same tiles cover few rows with each.
+template <bool kStreams>
+inline constexpr int kTallest = kStreams ? std::min(kTallRows, kMostStreamRows) : kTallRows;
 
 // Calls tile.template operator()<kRows>(first_row) for tiles that cover all rows, tallest first.
 template <int kRows, class Tile>
@@ -39,15 +45,14 @@ HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
   if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
 }
 
-// Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile: by
-// multiply-adds where registers hold a tile as wide as a row of values, or else by sums that pass
-// through memory.
+// Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile:
+// two in fp32 and one in 16 bits. Twice as many where a vector is a whole line of floats, and a
+// tile in registers as wide as a row of values.
 template <DType kType>
 bool WaitsForMemory(const DecodeVisit& visit) {
-  constexpr int64_t kSize = core::SizeOf(kType);
-  constexpr int64_t kLineVectors = 64 / (kLanes * kSize);
-  const bool in_registers = IsOneTile<TileVectors(kStreamRows)>(visit.values.channels);
-  return visit.num_rows <= (in_registers ? 4 / kLineVectors : kSize / 2);
+  constexpr int64_t kFew = core::SizeOf(kType) / 2;
+  const bool wide = kLanes == 16 && IsOneTile<TileVectors(kStreamRows)>(visit.values.channels);
+  return visit.num_rows <= (wide ? 2 * kFew : kFew);
 }
 
 // Whether keys and values are read from front to back by nothing but loads. They come as fast as
@@ -63,7 +68,7 @@ bool Streams(const DecodeVisit& visit) {
 template <DType kType, bool kStreams>
 void AddStep(const DecodeVisit& visit, const SourceRows& values, int64_t first,
              const float* correction, Following& following) {
-  ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kScored>(int64_t scored) {
+  ForEachTile<kTallest<kStreams>>(0, visit.num_rows, [&]<int kScored>(int64_t scored) {
     constexpr int kRows = std::min(kScored, kStreams ? kStreamRows : kTallRows);
     const float* probabilities = visit.scores + scored * kDecodeStepKeys + first * kScored;
     for (int64_t row = 0; row < kScored; row += kRows) {
@@ -104,7 +109,7 @@ void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRo
   const int64_t padded = core::RoundUp(keys.channels, kLanes);
   float correction[kMostDecodeRows];
   Following ahead_of_keys(values);
-  ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
+  ForEachTile<kTallest<kStreams>>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
     float* scores = visit.scores + row * kDecodeStepKeys;
     const auto score = [&]<int kChannels>() {
       constexpr int kUnrolled = kChannels / kLanes <= 16 ? kChannels : 0;

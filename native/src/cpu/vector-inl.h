@@ -61,7 +61,7 @@ HWY_INLINE void ForEachWidth(int64_t first, int64_t num_channels, const Tile& ti
   if constexpr (kVectors > 1) ForEachWidth<kVectors / 2>(first, num_channels, tile);
 }
 
-// Whether that is one tile.
+// Whether ForEachWidth covers the channels by one tile. Not asked of a vector's part: most are not.
 template <int kVectors>
 constexpr bool IsOneTile(int64_t num_channels) {
   return kVectors * kLanes % num_channels == 0;

@@ -45,10 +45,11 @@ final class BenchPage {
 
                 One process measures everything. In each case the contenders run in turns, with the multiply-add peak of as many
                 threads (a loop that does nothing else) measured before and after each run. In steps of decoding so many threads also read
-                other memory between the runs, which gives the read bandwidth and leaves no keys and values in the caches. The best run
-                beside an undisturbed peak counts, of all rounds; ~ marks cases without one. Before anything is timed, each result is compared
-                with that of native code. GFLOP/s count what cannot be left out: 2 (D + Dv) for each query and key it may see in a chosen
-                block, 2 D for each routing score where routing alone is timed; routing is in the time of MoBA, and not in its GFLOP/s. GB/s
+                the same keys and values between the runs, and nothing else: that is the read bandwidth. Before it and after it they read
+                other memory, which leaves no keys and values in the caches. The best run beside an undisturbed peak counts, of all rounds;
+                ~ marks cases without one. Before anything is timed, each result is compared with that of native code. GFLOP/s count what
+                cannot be left out: 2 (D + Dv) for each query and key it may see in a chosen block, 2 D for each routing score where
+                routing alone is timed; routing is in the time of MoBA, and not in its GFLOP/s. GB/s
                 in decoding are keys and values that must be read, with all keys once more for the centroids of MoBA.
 
                 A case is named by its attention, length, blocks and heads: moba_32k_b512_k3 is MoBA of 32,768 tokens, blocks of 512, top-k 3;

@@ -25,7 +25,7 @@ import java.util.List;
  * @param shareOfPeak {@code gflops / peakGflops}
  * @param readGigabytes what a step of decoding must read; 0 elsewhere
  * @param readGbps GB/s of that
- * @param bandwidthGbps at which as many threads can read memory; 0 where it was not measured
+ * @param bandwidthGbps at which as many threads can read the same keys and values from memory; 0 where it was not measured
  * @param peakBytes most memory the process had resident in this case, all contenders together
  * @param runs that were timed
  * @param steady false where the peak was never undisturbed

@@ -57,8 +57,12 @@ final class Race implements AutoCloseable {
         PeakMemory.restart();
         try {
             this.operands = Operands.of(which, arena);
-            this.bandwidth =
-                    which.isDecode() ? Optional.of(new ReadBandwidth(which.threads(), arena)) : Optional.empty();
+            this.bandwidth = which.isDecode()
+                    ? Optional.of(new ReadBandwidth(
+                            which.threads(),
+                            List.of(operands.k().segment(), operands.v().segment()),
+                            arena))
+                    : Optional.empty();
         } catch (OutOfMemoryError e) {
             arena.close();
             throw e;

@@ -3,17 +3,17 @@ package dev.moba4j.cli.bench;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.List;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * How fast memory can be read: a loop that does nothing else, over data of its own. What it reads drives everything else out of the
- * caches, so that the keys and values of a step of decoding come from memory each time, as they do between other layers.
+ * How fast keys and values can be read from memory: a loop that does nothing else. Before it and after it other memory is read, which
+ * drives them out of the caches, so that a step of decoding finds them where it does between other layers.
  */
 final class ReadBandwidth {
-    private static final long BYTES = 1L << 29;
-    /** Read at once: more than caches hold. */
-    private static final long SLICE_BYTES = BYTES / 4;
+    /** More than caches hold. */
+    private static final long OTHER_BYTES = 1L << 27;
 
     private static final VectorSpecies<Integer> SPECIES = IntVector.SPECIES_PREFERRED;
     private static final int VECTOR = SPECIES.vectorByteSize();
@@ -23,13 +23,14 @@ final class ReadBandwidth {
     private static volatile int sink;
 
     private final int threads;
-    private final MemorySegment memory;
-    private long next;
+    private final List<MemorySegment> keysAndValues;
+    private final MemorySegment other;
 
-    /** Of so many threads, with memory of {@code arena}, which must be shared. */
-    ReadBandwidth(int threads, Arena arena) {
+    /** Of so many threads. The other memory is of {@code arena}, which must be shared. */
+    ReadBandwidth(int threads, List<MemorySegment> keysAndValues, Arena arena) {
         this.threads = threads;
-        this.memory = arena.allocate(BYTES);
+        this.keysAndValues = keysAndValues;
+        this.other = arena.allocate(OTHER_BYTES);
     }
 
     /** Runs until the loop is compiled. */
@@ -37,23 +38,25 @@ final class ReadBandwidth {
         try (Arena arena = Arena.ofShared()) {
             MemorySegment memory = arena.allocate(WARM_UP_BYTES);
             for (int i = 0; i < WARM_UP; i++) {
-                measure(1, memory);
+                read(1, memory);
             }
         }
     }
 
-    /** GB/s (10⁹ bytes) of the next slice. */
+    /** GB/s (10⁹ bytes). Leaves no keys and values in the caches. */
     double measure() {
-        double rate = measure(threads, memory.asSlice(next, SLICE_BYTES));
-        next = (next + SLICE_BYTES) % BYTES;
-        return rate;
+        read(threads, other);
+        long start = System.nanoTime();
+        keysAndValues.forEach(memory -> read(threads, memory));
+        double seconds = (System.nanoTime() - start) / 1e9;
+        read(threads, other);
+        return keysAndValues.stream().mapToLong(MemorySegment::byteSize).sum() / seconds / 1e9;
     }
 
-    private static double measure(int threads, MemorySegment segment) {
-        long share = segment.byteSize() / threads / (AT_ONCE * VECTOR) * (AT_ONCE * VECTOR);
-        long start = System.nanoTime();
-        Team.sum(threads, thread -> read(segment.asSlice(thread * share, share)));
-        return share * threads / ((System.nanoTime() - start) / 1e9) / 1e9;
+    /** Reads all of it but what is less than a step of the loop. */
+    private static void read(int threads, MemorySegment memory) {
+        long share = memory.byteSize() / threads / (AT_ONCE * VECTOR) * (AT_ONCE * VECTOR);
+        Team.sum(threads, thread -> read(memory.asSlice(thread * share, share)));
     }
 
     private static double read(MemorySegment memory) {
