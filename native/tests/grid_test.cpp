@@ -335,6 +335,11 @@ std::vector<GridCase> TensorCoreCases() {
 // Few queries: the CPU reads keys and values where they lie.
 std::vector<GridCase> DecodeCases() {
   std::vector<GridCase> cases;
+  const auto add_sparse_and_full = [&](const std::string& name, Problem problem) {
+    cases.push_back({name + "_sparse", problem, {.guard = Guard::kBehind}});
+    problem.options = FullAttention();
+    cases.push_back({name + "_full", problem, {.guard = Guard::kBefore}});
+  };
   for (int32_t dtype : kStorageDtypes) {
     // Tiles of every number of rows, tails of channels, and just too many queries or rows.
     for (const auto& [queries, group] : {std::pair<int64_t, int64_t>{1, 1},
@@ -356,11 +361,9 @@ std::vector<GridCase> DecodeCases() {
         Problem problem = MakeProblem(dtype, 2 * group, 2, dim, {{queries, 300}, {queries, 41}},
                                       BlockSparse(64, 2));
         problem.head_dim_v = dim_v;
-        const std::string name =
-            DtypeName(dtype) + Name("_q", queries) + Name("_group", group) + Name("_D", dim);
-        cases.push_back({name + "_sparse", problem, {.guard = Guard::kBehind}});
-        problem.options = FullAttention();
-        cases.push_back({name + "_full", problem, {.guard = Guard::kBefore}});
+        add_sparse_and_full(
+            DtypeName(dtype) + Name("_q", queries) + Name("_group", group) + Name("_D", dim),
+            problem);
       }
     }
     // Keys and values that follow each other are read in another way: by few rows.
@@ -370,11 +373,8 @@ std::vector<GridCase> DecodeCases() {
         Problem problem =
             MakeProblem(dtype, group, 1, dim, {{1, 300}, {1, 41}}, BlockSparse(64, 2));
         problem.head_dim_v = dim_v;
-        const std::string name =
-            DtypeName(dtype) + Name("_one_kv_head_group", group) + Name("_D", dim);
-        cases.push_back({name + "_sparse", problem, {.guard = Guard::kBehind}});
-        problem.options = FullAttention();
-        cases.push_back({name + "_full", problem, {.guard = Guard::kBefore}});
+        add_sparse_and_full(DtypeName(dtype) + Name("_one_kv_head_group", group) + Name("_D", dim),
+                            problem);
       }
     }
     // Beside sequences whose keys are packed.

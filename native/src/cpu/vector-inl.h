@@ -61,7 +61,8 @@ HWY_INLINE void ForEachWidth(int64_t first, int64_t num_channels, const Tile& ti
   if constexpr (kVectors > 1) ForEachWidth<kVectors / 2>(first, num_channels, tile);
 }
 
-// Whether ForEachWidth covers the channels by one tile. Not asked of a vector's part: most are not.
+// Whether ForEachWidth covers the channels by one tile of whole vectors, or by one part of a vector
+// that divides it: other parts are one tile as well, and are not counted.
 template <int kVectors>
 constexpr bool IsOneTile(int64_t num_channels) {
   return kVectors * kLanes % num_channels == 0;
