@@ -377,6 +377,20 @@ std::vector<GridCase> DecodeCases() {
                             problem);
       }
     }
+    // Heads that lie side by side are read together where there are tasks enough for all threads.
+    const std::vector<Lengths> many = {{1, 150}, {1, 41}, {1, 1}, {1, 2},
+                                       {1, 0},   {1, 7},  {1, 3}, {2, 65}};
+    for (const auto& [kv_heads, group] :
+         {std::pair<int64_t, int64_t>{3, 2}, {4, 1}, {8, 1}, {8, 4}, {33, 1}}) {
+      for (const auto& [dim, dim_v] : {std::pair<int64_t, int64_t>{64, 64}, {24, 37}}) {
+        Problem problem =
+            MakeProblem(dtype, kv_heads * group, kv_heads, dim, many, BlockSparse(64, 2));
+        problem.head_dim_v = dim_v;
+        add_sparse_and_full(DtypeName(dtype) + Name("_side_by_side", kv_heads) +
+                                Name("_group", group) + Name("_D", dim),
+                            problem);
+      }
+    }
     // Beside sequences whose keys are packed.
     cases.push_back(
         {DtypeName(dtype) + "_among_prefills",

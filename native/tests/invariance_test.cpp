@@ -201,6 +201,29 @@ TEST_P(SameBits, OfADecodingHeadAmongOthersAndByItself) {
   }
 }
 
+// On one thread the CPU reads all heads that lie side by side together.
+TEST_P(SameBits, OfADecodingHeadBesideOthersAndByItself) {
+  const int32_t target = std::get<0>(GetParam());
+  if (target == kCudaTarget) {
+    GTEST_SKIP() << "on a GPU the bits of a head depend on the size of its group";
+  }
+  if (Case().problem.options.routing == MOBA_ROUTING_PER_GROUP) {
+    GTEST_SKIP() << "heads of a group choose together";
+  }
+  GridCase decoding = Case();
+  for (int64_t channels : {37, 96, 128}) {
+    decoding.problem.head_dim = decoding.problem.head_dim_v = channels;
+    for (const auto& [kv_heads, group] : {std::pair<int64_t, int64_t>{2, 1}, {3, 4}, {8, 1}}) {
+      SCOPED_TRACE(std::to_string(channels) + " channels, " + std::to_string(kv_heads) +
+                   " kv heads, groups of " + std::to_string(group));
+      decoding.problem.heads = kv_heads * group;
+      decoding.problem.kv_heads = kv_heads;
+      const Problem problem = WithData(decoding, {{1, 150}, {1, 20}, {1, 3}, {1, 1}});
+      ExpectSameBitsAlone(SharedEngine(target, 1), problem, {0, problem.heads - 1});
+    }
+  }
+}
+
 TEST_P(SameBits, BatchedAndPacked) {
   const Problem problem = WithData(Case(), {{70, 110}, {70, 110}, {70, 110}});
   RunOptions batched;
@@ -238,6 +261,10 @@ TEST_P(SameBits, StridedAndContiguous) {
       ExpectSameBitsOfAnyArrangement(Engine(), WithData(decoding, {{1, 300}, {1, 300}}));
     }
   }
+  decoding.problem.kv_heads = decoding.problem.heads = 4;
+  decoding.problem.head_dim = decoding.problem.head_dim_v = 48;
+  const moba_engine* engine = on_cpu ? SharedEngine(std::get<0>(GetParam()), 1) : Engine();
+  ExpectSameBitsOfAnyArrangement(engine, WithData(decoding, std::vector<Lengths>(4, {1, 50})));
 }
 
 TEST_P(SameBits, WhateverTheWorkspaceHeld) {

@@ -30,5 +30,7 @@ class Carver {
 
 constexpr int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
+// The largest of as few even shares of a as none is more than `most`.
+constexpr int64_t EvenShare(int64_t a, int64_t most) { return CeilDiv(a, CeilDiv(a, most)); }
 
 }  // namespace moba::core

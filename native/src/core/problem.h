@@ -65,11 +65,13 @@ struct Sequence {
   int64_t centroid_offset;  // in packed centroids (rounded up to key tiles)
   int64_t step_offset;      // in key steps
   int64_t pack_offset;      // in packing tasks of one kv head
+  int64_t mean_offset;      // in tasks of block means, where keys are not packed
   int64_t window_offset;    // in query windows of one head
 
   bool decodes;           // few queries: keys and values are read where they lie
   int64_t choice_offset;  // in entries of the selections of such sequences
-  int64_t part_offset;    // in parts of their keys
+  int64_t side_heads;     // kv heads of one of their tasks
+  int64_t part_offset;    // in these tasks
   int64_t state_offset;   // in rows of their parts' states
 
   // Last key that query i sees, or -1 (specification, section 1).

@@ -8,7 +8,10 @@
 #define MOBA_CPU_AHEAD_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "cpu/convert-inl.h"
+#include "cpu/kernels.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
@@ -53,6 +56,47 @@ class Ahead {
   int64_t total_ = 0;
   int64_t due_ = 0;
   int64_t next_ = 0;
+};
+
+// How many rows are gone through at once while as many are asked for: near, and in the order in
+// which they lie, as the processor's own prefetching goes on from there.
+inline int64_t RowsAhead(int64_t row_bytes) {
+  constexpr int64_t kBytes = 16 * 1024;
+  return std::clamp<int64_t>(kBytes / row_bytes / 4 * 4, 4, 32);
+}
+
+// Rows of some heads side by side that are asked for line by line, in the order in which they lie.
+class Following {
+ public:
+  Following(const SourceRows& rows, int64_t num_heads)
+      : row_(rows.data),
+        row_bytes_(num_heads * rows.channels * core::SizeOf(rows.dtype)),
+        stride_bytes_(rows.stride_bytes),
+        rest_(rows.num_rows) {}
+
+  static constexpr int64_t kLine = 64;
+
+  // As many bytes more, or the last row again.
+  template <int64_t kBytes>
+  HWY_INLINE void Ask() {
+    if constexpr (kBytes < kLine) {
+      if (asked_ % kLine < kBytes) __builtin_prefetch(row_ + asked_, 0, 2);
+    } else {
+      MOBA_UNROLL for (int64_t i = 0; i < kBytes; i += kLine) {
+        __builtin_prefetch(row_ + asked_ + i, 0, 2);
+      }
+    }
+    for (asked_ += kBytes; asked_ >= row_bytes_; asked_ -= row_bytes_) {
+      if (--rest_ > 0) row_ += stride_bytes_;
+    }
+  }
+
+ private:
+  const char* row_;
+  int64_t row_bytes_;
+  int64_t stride_bytes_;
+  int64_t rest_;
+  int64_t asked_ = 0;  // of this row
 };
 
 }  // namespace HWY_NAMESPACE

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "core/carver.h"
+#include "cpu/ahead-inl.h"
 #include "cpu/convert-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/operand-inl.h"
@@ -24,8 +25,8 @@ inline constexpr hn::Half<F32> kHalfF32{};
 using HalfV = hn::Vec<hn::Half<F32>>;
 inline constexpr int64_t kDoubles = kLanes / 2;
 
-// Rows that are gone through tile by tile.
-inline constexpr int64_t kSumRows = 32;
+// Channels whose sums leave the first-level cache room for rows.
+inline constexpr int64_t kMostWholeChannels = 2048;
 // Vectors of the widest tile whose sums are in registers, and of the widest tile.
 inline constexpr int kSumVectors = kRegisters / 4;
 inline constexpr int kMostSumVectors = 16;
@@ -108,35 +109,39 @@ HWY_INLINE void AddElements(const char* elements, int64_t count, hn::Vec<F64>* s
   Way::template Add<kType>(padded, sum);
 }
 
-// sums[channel ..] += rows, one tile of channels. `rows` begins there. Rows are asked for 8 KiB
-// ahead, if they have 128 channels, or not at all.
+// sums[channel ..] += rows, one tile of channels. `rows` begins there. Asks for as much of what
+// follows, if kAsks.
 template <class Way, DType kType, bool kAsks, int kVectors>
-HWY_NOINLINE void SumTile(const SourceRows& rows, double* HWY_RESTRICT sums) {
-  constexpr int64_t kSize = core::SizeOf(kType);
-  constexpr int64_t kBytes = kLanes * kSize;
-  constexpr int64_t kRowsAhead = 64 / kSize;
+HWY_NOINLINE void SumTile(const SourceRows& rows, double* HWY_RESTRICT sums, Following& to_ask) {
+  constexpr int64_t kBytes = kLanes * core::SizeOf(kType);
+  Following following = to_ask;  // in registers
   hn::Vec<F64> sum[2 * kVectors];
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) sum[i] = hn::Load(kF64, sums + i * kDoubles);
   for (int64_t r = 0; r < rows.num_rows; ++r) {
     const char* row = rows.data + r * rows.stride_bytes;
+    if constexpr (kAsks) following.Ask<kVectors * kBytes>();
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      const char* at = row + v * kBytes;
-      // Behind the last row there are, most often, those of the next block.
-      if (kAsks && v * kBytes % 64 == 0) {
-        __builtin_prefetch(at + kRowsAhead * rows.stride_bytes, 0, 2);
-      }
       // Only a tile of one vector may reach beyond the row.
-      AddElements<Way, kType>(at, kVectors == 1 ? rows.channels : kLanes, sum + 2 * v);
+      AddElements<Way, kType>(row + v * kBytes, kVectors == 1 ? rows.channels : kLanes,
+                              sum + 2 * v);
     }
   }
   MOBA_UNROLL for (int i = 0; i < 2 * kVectors; ++i) hn::Store(sum[i], kF64, sums + i * kDoubles);
+  to_ask = following;
 }
 
 template <class Way, DType kType, bool kAsks, int kWidest = kSumVectors>
 void SumTiles(const SourceRows& rows, double* sums) {
-  for (int64_t first = 0; first < rows.num_rows; first += kSumRows) {
+  const int64_t height = RowsAhead(rows.channels * core::SizeOf(kType));
+  for (int64_t first = 0; first < rows.num_rows; first += height) {
+    // Behind the last rows there are, most often, those of the next block.
+    SourceRows next = rows;
+    next.data += (first + height) * rows.stride_bytes;
+    next.num_rows = height;
+    Following following(next, 1);
     ForEachWidth<kWidest>(0, rows.channels, [&]<int kVectors>(int64_t channel) {
-      SumTile<Way, kType, kAsks, kVectors>(rows.Part(first, kSumRows, channel), sums + channel);
+      SumTile<Way, kType, kAsks, kVectors>(rows.Part(first, height, channel), sums + channel,
+                                           following);
     });
   }
 }
@@ -164,7 +169,9 @@ void SumBlock(const SourceRows& rows, double* sums) {
         return SumTiles<Way, kType, false, kMostSumVectors>(rows, sums);
       }
       // 16 bits take so long to widen that asking for them costs less than sums in memory do.
-      if constexpr (kType == DType::kF32) return SumWholeRows<Way, kType>(rows, sums);
+      if (kType == DType::kF32 && rows.channels <= kMostWholeChannels) {
+        return SumWholeRows<Way, kType>(rows, sums);
+      }
     }
   }
   SumTiles<Way, kType, true>(rows, sums);
@@ -180,31 +187,38 @@ HWY_INLINE V Alternate(HalfV even, HalfV odd) {
 }
 
 template <class Way, class Operand, DType kType>
-void MeanOf(const SourceRows& rows, double* HWY_RESTRICT sums, float* HWY_RESTRICT mean) {
+void MeansOf(const SourceRows& source, int64_t num_heads, double* HWY_RESTRICT sums,
+             float* HWY_RESTRICT means, int64_t head_stride) {
+  SourceRows rows = source;
+  rows.channels *= num_heads;
   std::fill(sums, sums + core::RoundUp(rows.channels, kMostLanes), 0.0);
   SumBlock<Way, kType>(rows, sums);
   const auto count = hn::Set(kF64, static_cast<double>(rows.num_rows));
   const auto half_mean = [&](int64_t channel) {
     return hn::DemoteTo(kHalfF32, hn::Div(hn::Load(kF64, sums + channel), count));
   };
-  for (int64_t c = 0; c < rows.channels; c += kLanes) {
-    const HalfV lower = half_mean(c);
-    const HalfV upper = half_mean(c + kDoubles);
-    const bool alternate = Way::kOddApart && kType == DType::kBF16;
-    const V both = alternate ? Alternate(lower, upper) : hn::Combine(kF32, upper, lower);
-    Operand::template StoreMeans<kType>(both, c, mean);
+  for (int64_t head = 0; head < num_heads; ++head) {
+    const int64_t first = head * source.channels;
+    for (int64_t c = 0; c < source.channels; c += kLanes) {
+      const HalfV lower = half_mean(first + c);
+      const HalfV upper = half_mean(first + c + kDoubles);
+      const bool alternate = Way::kOddApart && kType == DType::kBF16;
+      const V both = alternate ? Alternate(lower, upper) : hn::Combine(kF32, upper, lower);
+      Operand::template StoreMeans<kType>(both, c, means + head * head_stride);
+    }
   }
 }
 
 template <class Way, class Operand>
-void PackCentroid(const SourceRows& source, double* sums, float* centroid) {
+void PackCentroids(const SourceRows& source, int64_t num_heads, double* sums, float* centroids,
+                   int64_t head_stride) {
   switch (source.dtype) {
     case DType::kF32:
-      return MeanOf<Way, Operand, DType::kF32>(source, sums, centroid);
+      return MeansOf<Way, Operand, DType::kF32>(source, num_heads, sums, centroids, head_stride);
     case DType::kF16:
-      return MeanOf<Way, Operand, DType::kF16>(source, sums, centroid);
+      return MeansOf<Way, Operand, DType::kF16>(source, num_heads, sums, centroids, head_stride);
     case DType::kBF16:
-      return MeanOf<Way, Operand, DType::kBF16>(source, sums, centroid);
+      return MeansOf<Way, Operand, DType::kBF16>(source, num_heads, sums, centroids, head_stride);
   }
 }
 

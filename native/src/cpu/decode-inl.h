@@ -1,5 +1,5 @@
 // Attention of a few query rows to keys that are read where they lie, once for all rows, by steps
-// of keys: scores, softmax, values.
+// of keys: scores, softmax, values. Those of heads that lie side by side are read together.
 //
 // 16-bit elements are widened in registers. Every row sees every key, so nothing is masked: who
 // calls leaves out what a row does not see. The limit is the memory that keys and values come from.
@@ -34,15 +34,47 @@ inline constexpr int kStreamVectors = 16;
 // The most rows that stream.
 inline constexpr int kMostStreamRows = 4;
 
-// Rows of the tallest tile. The same tiles cover few rows with each.
-template <bool kStreams>
-inline constexpr int kTallest = kStreams ? std::min(kTallRows, kMostStreamRows) : kTallRows;
+// How keys and values are read.
+enum class Reading {
+  kAsked,         // those of one head, which are asked for ahead
+  kAskedHeads,    // so, of heads side by side
+  kInOrder,       // from front to back by nothing but loads
+  kInOrderHeads,  // so, of heads side by side that have one row each
+};
 
-// Calls tile.template operator()<kRows>(first_row) for tiles that cover all rows, tallest first.
+constexpr bool Asks(Reading reading) {
+  return reading == Reading::kAsked || reading == Reading::kAskedHeads;
+}
+constexpr int TallestTile(Reading reading) {
+  if (reading == Reading::kInOrder) return std::min(kTallRows, kMostStreamRows);
+  if (reading == Reading::kAskedHeads) return MostSideRows(DType::kF32);
+  return kTallRows;
+}
+
+// Calls tile.template operator()<kRows>(first) for tiles that cover all, tallest first.
 template <int kRows, class Tile>
-HWY_INLINE void ForEachTile(int64_t first, int64_t num_rows, const Tile& tile) {
-  for (; num_rows - first >= kRows; first += kRows) tile.template operator()<kRows>(first);
-  if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, num_rows, tile);
+HWY_INLINE void ForEachTile(int64_t first, int64_t end, const Tile& tile) {
+  for (; end - first >= kRows; first += kRows) tile.template operator()<kRows>(first);
+  if constexpr (kRows > 1) ForEachTile<kRows / 2>(first, end, tile);
+}
+
+// Calls tile.template operator()<kRows>(head, row) for tiles of rows of one head each, or of one
+// row each of some heads from that one on.
+template <Reading kReading, class Tile>
+HWY_INLINE void ForEachTile(const DecodeVisit& visit, const Tile& tile) {
+  constexpr int kTallest = TallestTile(kReading);
+  if constexpr (kReading == Reading::kInOrderHeads) {
+    ForEachTile<kTallest>(0, visit.num_heads, [&]<int kRows>(int64_t head) {
+      tile.template operator()<kRows>(head, head);
+    });
+  } else {
+    for (int64_t head = 0; head < visit.num_heads; ++head) {
+      const int64_t first = head * visit.num_rows;
+      ForEachTile<kTallest>(first, first + visit.num_rows, [&]<int kRows>(int64_t row) {
+        tile.template operator()<kRows>(head, row);
+      });
+    }
+  }
 }
 
 // Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile:
@@ -55,39 +87,61 @@ bool WaitsForMemory(const DecodeVisit& visit) {
   return visit.num_rows <= (wide ? 2 * kFew : kFew);
 }
 
-// Whether keys and values are read from front to back by nothing but loads. They come as fast as
-// they can that way, where they follow each other; asking for them holds them up.
+// Keys and values come as fast as they can where they are read from front to back; asking for them
+// holds them up. Of heads side by side only one row each keeps up with that, and only a tile of all
+// of them reads whole rows.
 template <DType kType>
-bool Streams(const DecodeVisit& visit) {
-  constexpr int64_t kSize = core::SizeOf(kType);
-  return WaitsForMemory<kType>(visit) && visit.keys.stride_bytes == visit.keys.channels * kSize &&
-         visit.values.stride_bytes == visit.values.channels * kSize;
+Reading HowToRead(const DecodeVisit& visit) {
+  const int64_t vector_bytes = visit.num_heads * core::SizeOf(kType);
+  const bool in_order = visit.keys.stride_bytes == visit.keys.channels * vector_bytes &&
+                        visit.values.stride_bytes == visit.values.channels * vector_bytes;
+  if (visit.num_heads > 1) {
+    const bool one_tile = visit.num_rows == 1 && kTallRows % visit.num_heads == 0;
+    return in_order && one_tile ? Reading::kInOrderHeads : Reading::kAskedHeads;
+  }
+  return in_order && WaitsForMemory<kType>(visit) ? Reading::kInOrder : Reading::kAsked;
 }
 
-// A few values, whose scores begin at `first` of the step, for all rows.
-template <DType kType, bool kStreams>
-void AddStep(const DecodeVisit& visit, const SourceRows& values, int64_t first,
-             const float* correction, Following& following) {
-  ForEachTile<kTallest<kStreams>>(0, visit.num_rows, [&]<int kScored>(int64_t scored) {
-    constexpr int kRows = std::min(kScored, kStreams ? kStreamRows : kTallRows);
+// Rows that are gone through at once.
+template <Reading kReading>
+int64_t RowsAtOnce(const SourceRows& rows, int64_t num_heads) {
+  if (kReading != Reading::kAskedHeads) return kDecodeStepKeys;
+  return RowsAhead(num_heads * rows.channels * core::SizeOf(rows.dtype));
+}
+
+// Adds values, whose probabilities begin at `first` of the step, for all rows of a visit: those of
+// a chain, or a part of it.
+template <DType kType, Reading kReading>
+void AddPart(const DecodeVisit& visit, const SourceRows& values, int64_t first, bool begins,
+             bool ends, const float* correction, Following& following) {
+  const int64_t padded = core::RoundUp(values.channels, kLanes);
+  ForEachTile<kReading>(visit, [&]<int kScored>(int64_t head, int64_t scored) {
+    constexpr bool kApart = kReading == Reading::kInOrderHeads;
+    constexpr int kRows = kReading == Reading::kInOrder ? std::min(kScored, kStreamRows) : kScored;
     const float* probabilities = visit.scores + scored * kDecodeStepKeys + first * kScored;
     for (int64_t row = 0; row < kScored; row += kRows) {
       float* o[kRows];
       for (int r = 0; r < kRows; ++r) {
         o[r] = visit.state.o + visit.rows[scored + row + r] * visit.state.o_stride;
       }
-      if constexpr (kStreams) {
-        if (!IsOneTile<kStreamVectors>(values.channels)) {
-          AddWholeValues<kType, kRows>(values, probabilities + row, kScored,
-                                       correction + scored + row, o);
+      const Chain chain = {.values = values.Beside(head),
+                           .probabilities = probabilities + row,
+                           .probability_stride = kScored,
+                           .begins = begins,
+                           .ends = ends,
+                           .sums = visit.sums + (scored + row) * padded,
+                           .o = o,
+                           .correction = correction + scored + row};
+      if constexpr (!Asks(kReading)) {
+        if (kApart || !IsOneTile<kStreamVectors>(values.channels)) {
+          AddWholeValues<kType, kRows, kApart>(chain);
           continue;
         }
       }
-      constexpr int kWidest = kStreams ? kStreamVectors : TileVectors(kRows);
+      constexpr int kWidest = kReading == Reading::kInOrder ? kStreamVectors : TileVectors(kRows);
       ForEachWidth<kWidest>(0, values.channels, [&]<int kVectors>(int64_t channel) {
-        AddValues<kType, kRows, kVectors, !kStreams>(
-            values.Part(0, values.num_rows, channel), probabilities + row, kScored,
-            correction + scored + row, o, channel, following);
+        AddValues<kType, kRows, kVectors, Asks(kReading), kReading == Reading::kAskedHeads>(
+            chain, channel, following);
       });
     }
   });
@@ -102,54 +156,86 @@ HWY_INLINE void WithChannels(int64_t channels, const Score& score) {
   if (!listed) score.template operator()<0>();
 }
 
-// At most kDecodeStepKeys keys.
-template <DType kType, bool kStreams>
-void DecodeStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRows& values,
-                const SourceRows& next_keys) {
+template <DType kType, Reading kReading>
+void ScoreStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRows& values) {
   const int64_t padded = core::RoundUp(keys.channels, kLanes);
-  float correction[kMostDecodeRows];
-  Following ahead_of_keys(values);
-  ForEachTile<kTallest<kStreams>>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
-    float* scores = visit.scores + row * kDecodeStepKeys;
-    const auto score = [&]<int kChannels>() {
-      constexpr int kUnrolled = kChannels / kLanes <= 16 ? kChannels : 0;
-      ScoreRows<kType, kRows, kUnrolled, !kStreams>(keys, visit.widened + row * padded, scores,
-                                                    ahead_of_keys);
-    };
-    WithChannels<64, 96, 128, 256>(keys.channels, score);
-    ExponentiateRows<kRows>(scores, keys.num_rows, visit.score_scale, visit.state, visit.rows + row,
-                            correction + row);
-  });
-  const int64_t few = std::clamp(ValueBytes(kType) / (values.channels * core::SizeOf(kType)),
-                                 kFewestValues, kMostValues);
-  Following ahead_of_values(next_keys);
-  for (int64_t first = 0; first < values.num_rows; first += few) {
-    AddStep<kType, kStreams>(visit, values.Part(first, few), first, correction, ahead_of_values);
-    std::fill_n(correction, visit.num_rows, 1.0f);
+  const int64_t at_once = RowsAtOnce<kReading>(keys, visit.num_heads);
+  for (int64_t first = 0; first < keys.num_rows; first += at_once) {
+    const SourceRows next = keys.Part(first + at_once, at_once);
+    Following following(next.num_rows > 0 ? next : values.Part(0, at_once), visit.num_heads);
+    ForEachTile<kReading>(visit, [&]<int kRows>(int64_t head, int64_t row) {
+      const auto score = [&]<int kChannels>() {
+        constexpr int kUnrolled = kChannels / kLanes <= 16 ? kChannels : 0;
+        ScoreRows<kType, kRows, kReading == Reading::kInOrderHeads, kUnrolled, Asks(kReading)>(
+            keys.Part(first, at_once).Beside(head), visit.widened + row * padded,
+            visit.scores + row * kDecodeStepKeys + first * kRows, following);
+      };
+      WithChannels<64, 96, 128, 256>(keys.channels, score);
+    });
   }
 }
 
-template <DType kType, bool kStreams>
+template <DType kType, Reading kReading>
+void AddStep(const DecodeVisit& visit, const SourceRows& values, const SourceRows& next_keys,
+             float* correction) {
+  const int64_t few = std::clamp(ValueBytes(kType) / (values.channels * core::SizeOf(kType)),
+                                 kFewestValues, kMostValues);
+  const int64_t at_once = RowsAtOnce<kReading>(values, visit.num_heads);
+  Following following(next_keys, visit.num_heads);
+  for (int64_t first = 0; first < values.num_rows; first += few) {
+    const SourceRows chain = values.Part(first, few);
+    for (int64_t at = 0; at < chain.num_rows; at += at_once) {
+      if (kReading == Reading::kAskedHeads) {
+        const SourceRows next = values.Part(first + at + at_once, at_once);
+        following = Following(next.num_rows > 0 ? next : next_keys, visit.num_heads);
+      }
+      AddPart<kType, kReading>(visit, chain.Part(at, at_once), first + at, at == 0,
+                               at + at_once >= chain.num_rows, correction, following);
+    }
+    std::fill_n(correction, visit.num_heads * visit.num_rows, 1.0f);
+  }
+}
+
+template <DType kType, Reading kReading>
 void DecodeSteps(const DecodeVisit& visit) {
   constexpr int64_t kStep = kDecodeStepKeys;
+  const int64_t padded = core::RoundUp(visit.keys.channels, kLanes);
+  float correction[kMostDecodeRows];
+  ForEachTile<kReading>(visit, [&]<int kRows>(int64_t, int64_t row) {
+    constexpr int kTogether = kReading == Reading::kInOrderHeads ? 1 : kRows;
+    for (int64_t end = row + kRows; row < end; row += kTogether) {
+      const char* queries[kTogether];
+      for (int r = 0; r < kTogether; ++r) queries[r] = visit.queries[visit.rows[row + r]];
+      WidenQueries<kType, kTogether>(queries, visit.keys.channels, visit.widened + row * padded);
+    }
+  });
   for (int64_t first = 0; first < visit.keys.num_rows; first += kStep) {
     const SourceRows keys = visit.keys.Part(first, kStep);
+    const SourceRows values = visit.values.Part(first, kStep);
     SourceRows next = visit.next_keys.Part(0, kStep);
     if (first + kStep < visit.keys.num_rows) next = visit.keys.Part(first + kStep, kStep);
     if (next.num_rows == 0) next = keys;
-    DecodeStep<kType, kStreams>(visit, keys, visit.values.Part(first, kStep), next);
+    ScoreStep<kType, kReading>(visit, keys, values);
+    ForEachTile<kReading>(visit, [&]<int kRows>(int64_t, int64_t row) {
+      ExponentiateRows<kRows>(visit.scores + row * kStep, keys.num_rows, visit.score_scale,
+                              visit.state, visit.rows + row, correction + row);
+    });
+    AddStep<kType, kReading>(visit, values, next, correction);
   }
 }
 
 template <DType kType>
 void DecodeKeys(const DecodeVisit& visit) {
-  const int64_t padded = core::RoundUp(visit.keys.channels, kLanes);
-  const char* queries[kMostDecodeRows];
-  for (int64_t i = 0; i < visit.num_rows; ++i) queries[i] = visit.queries[visit.rows[i]];
-  ForEachTile<kTallRows>(0, visit.num_rows, [&]<int kRows>(int64_t row) {
-    WidenQueries<kType, kRows>(queries + row, visit.keys.channels, visit.widened + row * padded);
-  });
-  return Streams<kType>(visit) ? DecodeSteps<kType, true>(visit) : DecodeSteps<kType, false>(visit);
+  switch (HowToRead<kType>(visit)) {
+    case Reading::kAsked:
+      return DecodeSteps<kType, Reading::kAsked>(visit);
+    case Reading::kAskedHeads:
+      return DecodeSteps<kType, Reading::kAskedHeads>(visit);
+    case Reading::kInOrder:
+      return DecodeSteps<kType, Reading::kInOrder>(visit);
+    case Reading::kInOrderHeads:
+      return DecodeSteps<kType, Reading::kInOrderHeads>(visit);
+  }
 }
 
 void Decode(const DecodeVisit& visit) {

@@ -17,6 +17,7 @@
 #include <limits>
 
 #include "core/carver.h"
+#include "cpu/ahead-inl.h"
 #include "cpu/convert-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/lanes-inl.h"
@@ -31,40 +32,6 @@ inline constexpr int kTallRows = kRegisters / 4;
 // Vectors of a tile of values: at most 16 accumulators of 32 registers, 8 of 16.
 constexpr int TileVectors(int rows) { return std::min(8, kRegisters / 2 / rows); }
 
-// Rows that are asked for line by line, in the order in which they lie.
-class Following {
- public:
-  explicit Following(const SourceRows& rows)
-      : row_(rows.data),
-        row_bytes_(rows.channels * core::SizeOf(rows.dtype)),
-        stride_bytes_(rows.stride_bytes),
-        rest_(rows.num_rows) {}
-
-  static constexpr int64_t kLine = 64;
-
-  // As many bytes more, or the last row again.
-  template <int64_t kBytes>
-  HWY_INLINE void Ask() {
-    if constexpr (kBytes < kLine) {
-      if (asked_ % kLine < kBytes) __builtin_prefetch(row_ + asked_, 0, 2);
-    } else {
-      MOBA_UNROLL for (int64_t i = 0; i < kBytes; i += kLine) {
-        __builtin_prefetch(row_ + asked_ + i, 0, 2);
-      }
-    }
-    for (asked_ += kBytes; asked_ >= row_bytes_; asked_ -= row_bytes_) {
-      if (--rest_ > 0) row_ += stride_bytes_;
-    }
-  }
-
- private:
-  const char* row_;
-  int64_t row_bytes_;
-  int64_t stride_bytes_;
-  int64_t rest_;
-  int64_t asked_ = 0;  // of this row
-};
-
 // A tile of rows as [channel / kLanes][row][channel % kLanes], zeros beyond the last channel.
 template <DType kType, int kRows>
 void WidenQueries(const char* const* rows, int64_t channels, float* HWY_RESTRICT out) {
@@ -75,32 +42,39 @@ void WidenQueries(const char* const* rows, int64_t channels, float* HWY_RESTRICT
   }
 }
 
-// scores[key][row] of kRows rows and all keys, one key after the other. The last key stands in for
-// those that are missing to four scores. Unrolled for kChannels, if that is not 0: each load of
-// keys then is an instruction of its own that goes from row to row, which the processor's
-// prefetching follows. Asks for as much of what follows, if kAsks.
-template <DType kType, int kRows, int kChannels, bool kAsks>
+// scores[key][row] of kRows rows and all keys, one key after the other. The rows are those of one
+// head, or of as many heads, if kApart. The last score stands in for those that are missing to
+// four. Unrolled for kChannels, if that is not 0: each load of keys then is an instruction of its
+// own that goes from row to row, which the processor's prefetching follows. Asks for as much of
+// what follows, if kAsks.
+template <DType kType, int kRows, bool kApart, int kChannels, bool kAsks>
 HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT queries,
                             float* HWY_RESTRICT scores, Following& to_ask) {
-  constexpr int kKeys = std::max(1, 4 / kRows);
+  constexpr int kTogether = kApart ? 1 : kRows;
+  constexpr int64_t kHeads = kRows / kTogether;
+  constexpr int kKeys = std::max(1, 4 / kTogether);
   constexpr int64_t kVectorBytes = kLanes * core::SizeOf(kType);
   constexpr int64_t kLine = Following::kLine;
   constexpr int kWhole = kChannels / kLanes;
+  const int64_t head_bytes = keys.channels * core::SizeOf(kType);
+  const int64_t head_queries = core::RoundUp(keys.channels, kLanes);
   Following following = to_ask;  // in registers
-  for (int64_t first = 0; first < keys.num_rows; first += kKeys) {
-    V sum[kKeys * kRows];
+  const int64_t num_keys = keys.num_rows * kHeads;
+  for (int64_t first = 0; first < num_keys; first += kKeys) {
+    V sum[kKeys * kTogether];
     // Not unrolled: the loads of one key are those of all. The sums pass through memory.
     _Pragma("GCC unroll 1") for (int j = 0; j < kKeys; ++j) {
-      const char* row = keys.data + std::min(first + j, keys.num_rows - 1) * keys.stride_bytes;
-      const float* query = queries;
-      V of_key[kRows];
-      MOBA_UNROLL for (int r = 0; r < kRows; ++r) of_key[r] = hn::Zero(kF32);
-      const auto multiply = [&](V key) {
-        KeepInRegister(key);
-        MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
-          of_key[r] = hn::MulAdd(key, hn::Load(kF32, query + r * kLanes), of_key[r]);
+      const int64_t key = std::min(first + j, num_keys - 1);
+      const char* row = keys.data + key / kHeads * keys.stride_bytes + key % kHeads * head_bytes;
+      const float* query = queries + key % kHeads * head_queries;
+      V of_key[kTogether];
+      MOBA_UNROLL for (int r = 0; r < kTogether; ++r) of_key[r] = hn::Zero(kF32);
+      const auto multiply = [&](V key_vector) {
+        KeepInRegister(key_vector);
+        MOBA_UNROLL for (int r = 0; r < kTogether; ++r) {
+          of_key[r] = hn::MulAdd(key_vector, hn::Load(kF32, query + r * kLanes), of_key[r]);
         }
-        query += kRows * kLanes;
+        query += kTogether * kLanes;
         row += kVectorBytes;
       };
       if constexpr (kWhole > 0) {
@@ -116,11 +90,11 @@ HWY_NOINLINE void ScoreRows(const SourceRows& keys, const float* HWY_RESTRICT qu
           multiply(LoadChannels<kType>(row, keys.channels - c));
         }
       }
-      MOBA_UNROLL for (int r = 0; r < kRows; ++r) sum[j * kRows + r] = of_key[r];
+      MOBA_UNROLL for (int r = 0; r < kTogether; ++r) sum[j * kTogether + r] = of_key[r];
     }
-    MOBA_UNROLL for (int i = 0; i < kKeys * kRows; i += 4) {
+    MOBA_UNROLL for (int i = 0; i < kKeys * kTogether; i += 4) {
       hn::Store(FoldFour(Plus(), sum[i], sum[i + 1], sum[i + 2], sum[i + 3]), kF32x4,
-                scores + first * kRows + i);
+                scores + first * kTogether + i);
     }
   }
   to_ask = following;
@@ -189,25 +163,45 @@ HWY_NOINLINE void ExponentiateRows(float* HWY_RESTRICT scores, int64_t num_keys,
   }
 }
 
-// o[row] = correction[row] o[row] + sum over keys of p[key][row] v[key], in one tile of channels.
-// `values` begins there, each of `o` with its row. Asks for as much of what follows, if kAsks.
-template <DType kType, int kRows, int kVectors, bool kAsks>
-HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT probabilities,
-                            int64_t probability_stride, const float* HWY_RESTRICT correction,
-                            float* const* o, int64_t channel, Following& to_ask) {
+// A chain of values that is added up for the rows of a tile, or a part of it. Only between parts
+// are sums kept.
+struct Chain {
+  SourceRows values;
+  const float* probabilities;  // [key][probability_stride]
+  int64_t probability_stride;
+  bool begins;
+  bool ends;
+  float* sums;              // [row][channel], rounded up to vectors
+  float* const* o;          // of each row
+  const float* correction;  // of each row
+};
+
+// o[row] = correction[row] o[row] + sum over keys of p[key][row] v[key], at the end of the chain,
+// in one tile of channels. Asks for as much of what follows, if kAsks.
+template <DType kType, int kRows, int kVectors, bool kAsks, bool kInParts>
+HWY_NOINLINE void AddValues(const Chain& chain, int64_t channel, Following& to_ask) {
   constexpr int64_t kSize = core::SizeOf(kType);
+  const SourceRows values = chain.values;
+  const int64_t channels = values.channels;
+  const float* const HWY_RESTRICT probabilities = chain.probabilities;
+  const int64_t probability_stride = chain.probability_stride;
+  float* const sums = chain.sums + channel;
+  const int64_t stride = core::RoundUp(channels, kLanes);
   Following following = to_ask;  // in registers
   V sum[kRows][kVectors];
   MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
-    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(kF32);
+    MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
+      sum[r][v] = kInParts && !chain.begins ? hn::Load(kF32, sums + r * stride + v * kLanes)
+                                            : hn::Zero(kF32);
+    }
   }
   for (int64_t key = 0; key < values.num_rows; ++key) {
-    const char* row = values.data + key * values.stride_bytes;
+    const char* row = values.data + key * values.stride_bytes + channel * kSize;
     if constexpr (kAsks) following.Ask<kVectors * kLanes * kSize>();
     V value[kVectors];
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
       // Only a tile of one vector may reach beyond the row.
-      value[v] = kVectors == 1 ? LoadChannels<kType>(row, values.channels)
+      value[v] = kVectors == 1 ? LoadChannels<kType>(row, channels - channel)
                                : LoadFloats<kType>(row + v * kLanes * kSize);
       KeepInRegister(value[v]);
     }
@@ -218,45 +212,50 @@ HWY_NOINLINE void AddValues(const SourceRows& values, const float* HWY_RESTRICT 
       }
     }
   }
+  to_ask = following;
+  const bool ends = !kInParts || chain.ends;
   MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
-    const V factor = hn::Set(kF32, correction[r]);
+    float* const at = ends ? chain.o[r] + channel : sums + r * stride;
+    const V factor = hn::Set(kF32, chain.correction[r]);
     MOBA_UNROLL for (int v = 0; v < kVectors; ++v) {
-      float* const at = o[r] + channel + v * kLanes;
-      hn::Store(hn::MulAdd(hn::Load(kF32, at), factor, sum[r][v]), kF32, at);
+      if (ends) sum[r][v] = hn::MulAdd(hn::Load(kF32, at + v * kLanes), factor, sum[r][v]);
+      hn::Store(sum[r][v], kF32, at + v * kLanes);
     }
   }
-  to_ask = following;
 }
 
-// The same for all channels: of each key from the first to the last, whatever their number. The
-// sums pass through the first-level cache.
-template <DType kType, int kRows>
-HWY_NOINLINE void AddWholeValues(const SourceRows& values, const float* HWY_RESTRICT probabilities,
-                                 int64_t probability_stride, const float* HWY_RESTRICT correction,
-                                 float* const* o) {
-  constexpr int64_t kMost = core::RoundUp(MOBA_MAX_HEAD_DIM, kLanes);
-  alignas(64) float sums[kRows * kMost];
-  std::fill_n(sums, kRows * core::RoundUp(values.channels, kLanes), 0.0f);
-  for (int64_t key = 0; key < values.num_rows; ++key) {
-    const char* at = values.data + key * values.stride_bytes;
-    V p[kRows];
-    MOBA_UNROLL for (int r = 0; r < kRows; ++r) {
-      p[r] = hn::Set(kF32, probabilities[key * probability_stride + r]);
-    }
-    float* sum = sums;  // [vector of channels][row]
-    for (int64_t c = 0; c < values.channels; c += kLanes) {
-      const V value = LoadChannels<kType>(at, values.channels - c);
-      MOBA_UNROLL for (int r = 0; r < kRows; ++r, sum += kLanes) {
-        hn::Store(hn::MulAdd(value, p[r], hn::Load(kF32, sum)), kF32, sum);
+// The same for all channels and a whole chain: of each key from the first to the last, and if
+// kApart, of the rows' heads side by side. The sums pass through the first-level cache.
+template <DType kType, int kRows, bool kApart>
+HWY_NOINLINE void AddWholeValues(const Chain& chain) {
+  constexpr int kTogether = kApart ? 1 : kRows;
+  const int64_t channels = chain.values.channels;
+  const int64_t stride = core::RoundUp(channels, kLanes);
+  std::fill_n(chain.sums, kRows * stride, 0.0f);
+  for (int64_t key = 0; key < chain.values.num_rows; ++key) {
+    const char* head = chain.values.data + key * chain.values.stride_bytes;
+    const float* probability = chain.probabilities + key * chain.probability_stride;
+    float* sum = chain.sums;  // [head][vector of channels][row]
+    for (int h = 0; h < kRows; h += kTogether, head += channels * core::SizeOf(kType)) {
+      V p[kTogether];
+      MOBA_UNROLL for (int r = 0; r < kTogether; ++r) p[r] = hn::Set(kF32, probability[h + r]);
+      const char* at = head;
+      for (int64_t c = 0; c < channels; c += kLanes, at += kLanes * core::SizeOf(kType)) {
+        const V value = LoadChannels<kType>(at, channels - c);
+        MOBA_UNROLL for (int r = 0; r < kTogether; ++r, sum += kLanes) {
+          hn::Store(hn::MulAdd(value, p[r], hn::Load(kF32, sum)), kF32, sum);
+        }
       }
-      at += kLanes * core::SizeOf(kType);
     }
   }
-  for (int r = 0; r < kRows; ++r) {
-    const V factor = hn::Set(kF32, correction[r]);
-    for (int64_t c = 0; c < values.channels; c += kLanes) {
-      const V sum = hn::Load(kF32, sums + c * kRows + r * kLanes);
-      hn::Store(hn::MulAdd(hn::Load(kF32, o[r] + c), factor, sum), kF32, o[r] + c);
+  for (int row = 0; row < kRows; ++row) {
+    const float* sums =
+        chain.sums + row / kTogether * stride * kTogether + row % kTogether * kLanes;
+    const V factor = hn::Set(kF32, chain.correction[row]);
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      float* const at = chain.o[row] + c;
+      const V sum = hn::Load(kF32, sums + c * kTogether);
+      hn::Store(hn::MulAdd(hn::Load(kF32, at), factor, sum), kF32, at);
     }
   }
 }

@@ -5,6 +5,7 @@
 namespace moba::cpu {
 
 using core::CeilDiv;
+using core::RoundUp;
 using core::Sequence;
 
 namespace {
@@ -48,21 +49,26 @@ class Chosen {
 // Visits one behind the other, each when the next one is known.
 class Visits {
  public:
-  explicit Visits(const Kernels& kernels) : kernels_(kernels) {}
+  Visits(const Kernels& kernels, int64_t head_rows) : kernels_(kernels), head_rows_(head_rows) {}
 
+  // Rows are those of the first head.
   void Add(const DecodeVisit& next) {
     if (visit_.num_rows > 0) {
       visit_.next_keys = next.keys;
       kernels_.decode(visit_);
     }
     visit_ = next;
-    std::copy_n(next.rows, next.num_rows, rows_);
     visit_.rows = rows_;
+    for (int64_t i = 0; i < next.num_heads * next.num_rows; ++i) {
+      rows_[i] =
+          static_cast<int32_t>(i / next.num_rows * head_rows_) + next.rows[i % next.num_rows];
+    }
   }
   void End() { Add({}); }
 
  private:
   const Kernels& kernels_;
+  const int64_t head_rows_;
   DecodeVisit visit_ = {};
   int32_t rows_[kMostDecodeRows];
 };
@@ -77,6 +83,26 @@ bool Decoder::Takes(const core::Problem& problem, const Sequence& sequence) {
 
 int64_t Decoder::NumParts(const Sequence& sequence) {
   return CeilDiv(NumSteps(sequence), kPartSteps);
+}
+
+int64_t Decoder::SideHeads(const core::Problem& problem, const Sequence& sequence,
+                           int64_t num_threads) {
+  constexpr int64_t kTasksPerThread = 4;
+  const bool side_by_side =
+      problem.k.head_stride == problem.head_dim && problem.v.head_stride == problem.head_dim_v;
+  const int64_t rows = sequence.q_len * problem.GroupSize();
+  const bool few_rows = 0 < rows && rows <= MostSideRows(problem.dtype);
+  // Rows of MoBA select other blocks than those of other heads.
+  if (!sequence.dense || !side_by_side || !few_rows) return 1;
+  const int64_t sums = rows * RoundUp(problem.head_dim_v, kMostLanes);
+  const int64_t tasks = NumParts(sequence) * problem.num_kv_heads * problem.num_sequences;
+  const int64_t heads =
+      std::min({tasks / (kTasksPerThread * num_threads), kMostSideHeads, kMostSideSums / sums});
+  return core::EvenShare(problem.num_kv_heads, std::max<int64_t>(heads, 1));
+}
+
+int64_t Decoder::NumTasks(const core::Problem& problem, const Sequence& sequence) {
+  return NumParts(sequence) * CeilDiv(problem.num_kv_heads, sequence.side_heads);
 }
 
 int32_t* Decoder::Selection(const Sequence& sequence, int64_t head) const {
@@ -101,27 +127,35 @@ const int32_t* Decoder::Choice(const Sequence& sequence, int64_t kv_head, int64_
   return Selection(sequence, head) + row / problem_.GroupSize() * problem_.SelectionWidth(sequence);
 }
 
-void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
-                     const ThreadScratch& scratch) const {
-  const char* queries[kMostDecodeRows];
-  for (int64_t row = 0; row < NumRows(sequence); ++row) {
-    queries[row] = problem_.q.Row(sequence.batch, Token(sequence, row), Head(kv_head, row));
-  }
+void Decoder::Attend(const Sequence& sequence, int64_t task, const ThreadScratch& scratch) const {
+  // Neighbouring kv heads often lie in the same pages.
+  const int64_t part_tasks = CeilDiv(problem_.num_kv_heads, sequence.side_heads);
+  const int64_t part = task / part_tasks;
+  const int64_t kv_head = task % part_tasks * sequence.side_heads;
   DecodeVisit visit = {};
+  visit.num_heads = std::min(sequence.side_heads, problem_.num_kv_heads - kv_head);
+  const int64_t head_rows = NumRows(sequence);
+  const char* queries[kMostDecodeRows];
+  for (int64_t i = 0; i < visit.num_heads * head_rows; ++i) {
+    const int64_t row = i % head_rows;
+    queries[i] =
+        problem_.q.Row(sequence.batch, Token(sequence, row), Head(kv_head + i / head_rows, row));
+  }
   visit.queries = queries;
   visit.score_scale = problem_.options.score_scale;
   visit.state = State(sequence, part, kv_head);
   visit.widened = scratch.decode_queries;
   visit.scores = scratch.decode_scores;
-  std::fill(visit.state.m, visit.state.m + NumRows(sequence), kUnvisited);
+  visit.sums = scratch.decode_sums;
+  std::fill(visit.state.m, visit.state.m + visit.num_heads * head_rows, kUnvisited);
 
   const int64_t per_block = StepsPerBlock(sequence);
   Chosen chosen[kMostDecodeRows];
-  for (int64_t row = 0; row < NumRows(sequence) && !sequence.dense; ++row) {
+  for (int64_t row = 0; row < head_rows && !sequence.dense; ++row) {
     chosen[row] = {Choice(sequence, kv_head, row), problem_.SelectionWidth(sequence),
                    part * kPartSteps / per_block};
   }
-  Visits visits(*plan_.kernels);
+  Visits visits(*plan_.kernels, head_rows);
   const int64_t end_step = std::min((part + 1) * kPartSteps, NumSteps(sequence));
   for (int64_t step = part * kPartSteps; step < end_step;) {
     const int64_t block = step / per_block;
@@ -134,7 +168,7 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
 
     int32_t rows[kMostDecodeRows];
     int64_t num_rows = 0;
-    for (int64_t row = 0; row < NumRows(sequence); ++row) {
+    for (int64_t row = 0; row < head_rows; ++row) {
       if (sequence.dense || chosen[row].Holds(block)) rows[num_rows++] = static_cast<int32_t>(row);
     }
     visit.rows = rows;
@@ -162,8 +196,8 @@ void Decoder::Attend(const Sequence& sequence, int64_t part, int64_t kv_head,
 bool Decoder::Prepare(DecodeVisit& visit, const Sequence& sequence, int64_t kv_head, int64_t begin,
                       int64_t end) const {
   if (begin >= end || visit.num_rows == 0) return false;
-  for (int64_t i = 0; i < visit.num_rows; ++i) {
-    const int32_t row = visit.rows[i];
+  for (int64_t i = 0; i < visit.num_heads * visit.num_rows; ++i) {
+    const int64_t row = i / visit.num_rows * NumRows(sequence) + visit.rows[i % visit.num_rows];
     if (visit.state.m[row] != kUnvisited) continue;
     visit.state.m[row] = kLowestMaximum;
     visit.state.l[row] = 0.0f;

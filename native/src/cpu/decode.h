@@ -1,5 +1,6 @@
 // Attention of sequences with few queries, as in decoding. The keys of each kv head are cut into
-// parts; a task reads one part, where it lies, for all query rows of that head. Every row has a
+// parts; a task reads one part, where it lies, for all query rows of that head, or of some heads
+// that lie side by side: memory is read fastest in the order in which it lies. Every row has a
 // state in each part, and at the end these are added up in the order of the parts. Where the cuts
 // are depends on the lengths and the block size of the sequence alone.
 #pragma once
@@ -16,13 +17,16 @@ class Decoder {
   // Whether the sequence, whose block size is known, is attended to in this way.
   static bool Takes(const core::Problem& problem, const core::Sequence& sequence);
   static int64_t NumParts(const core::Sequence& sequence);
+  // Kv heads that one task attends to, for that many threads; and the tasks of the sequence.
+  static int64_t SideHeads(const core::Problem& problem, const core::Sequence& sequence,
+                           int64_t num_threads);
+  static int64_t NumTasks(const core::Problem& problem, const core::Sequence& sequence);
 
   // The selection [query][width] of a head, or of the group that begins with it and routes
   // together.
   int32_t* Selection(const core::Sequence& sequence, int64_t head) const;
-  void Attend(const core::Sequence& sequence, int64_t part, int64_t kv_head,
-              const ThreadScratch& scratch) const;
-  // Once all parts are attended to.
+  void Attend(const core::Sequence& sequence, int64_t task, const ThreadScratch& scratch) const;
+  // Once all tasks are done.
   void Finish(const core::Sequence& sequence, int64_t kv_head, const ThreadScratch& scratch) const;
 
  private:

@@ -39,6 +39,13 @@ inline constexpr int64_t kMostDecodeRows = 128;
 inline constexpr int64_t kMostDecodeQueries = 32;
 // Keys that they score at once, at most.
 inline constexpr int64_t kDecodeStepKeys = 128;
+// Kv heads that lie side by side are read together, as far as whole rows of them may be: memory is
+// fastest in the order in which it lies. They have few query rows each, as more take longer than
+// memory, and so many floats of sums at most.
+inline constexpr int64_t kMostSideHeads = 32;
+inline constexpr int64_t kMostSideSums = 16 * 1024;
+constexpr int64_t MostSideRows(core::DType type) { return core::SizeOf(type); }
+static_assert(kMostSideHeads * MostSideRows(core::DType::kF32) <= kMostDecodeRows);
 // A running maximum before any score was seen; finite, so that differences are never NaN.
 inline constexpr float kLowestMaximum = -std::numeric_limits<float>::max();
 // In place of the maximum of a row that met no key, whose other state is not set.
@@ -125,21 +132,27 @@ struct SourceRows {
     return {data + first * stride_bytes + channel * core::SizeOf(dtype), stride_bytes, dtype,
             std::clamp<int64_t>(num_rows - first, 0, most_rows), channels - channel};
   }
+  // The rows of the head that lies so many heads further in the same memory.
+  SourceRows Beside(int64_t heads) const {
+    return {data + heads * channels * core::SizeOf(dtype), stride_bytes, dtype, num_rows, channels};
+  }
 };
 
-// Consecutive keys of one kv head, where they lie, against the query rows that chose them. Every
-// row sees every key.
+// Consecutive keys, where they lie, of one kv head or of some that lie side by side, against the
+// query rows that chose them. Every row sees every key of its head.
 struct DecodeVisit {
-  SourceRows keys;
+  SourceRows keys;             // of the first head
   SourceRows values;           // as many
   SourceRows next_keys;        // of the visit that follows, if any: so that they are there by then
+  int64_t num_heads;           // at most kMostSideHeads
   const char* const* queries;  // [row], as stored
-  const int32_t* rows;         // at most kMostDecodeRows
-  int64_t num_rows;
+  const int32_t* rows;         // of one head after the other; at most kMostDecodeRows
+  int64_t num_rows;            // of each head
   float score_scale;
   RowState state;  // not compensated; o_stride a multiple of kMostLanes
   float* widened;  // of each tile of rows [vector of channels][row], D rounded up to vectors
   float* scores;   // of each tile of rows [kDecodeStepKeys][row]
+  float* sums;     // of each row, Dv rounded up to vectors; only of a few rows or of heads together
 };
 
 struct Kernels {
@@ -152,11 +165,13 @@ struct Kernels {
   // Packs value rows, one step after the other; channels up to the next multiple of lanes are zero.
   // Sets finite[step].
   void (*pack_values)(const SourceRows& source, float* widened, float* packed, uint8_t* finite);
-  // Mean of the rows (specification, section 2, rule 1). `sums` holds as many doubles as there are
-  // channels, rounded up to kMostLanes; so does `centroid` hold floats.
-  void (*pack_centroid)(const SourceRows& source, double* sums, float* centroid);
+  // Means of the rows (specification, section 2, rule 1) of `num_heads` heads side by side; several
+  // have a multiple of kMostLanes channels. `sums` holds as many doubles as there are channels,
+  // rounded up to kMostLanes; so does each of the centroids, `head_stride` apart, hold floats.
+  void (*pack_centroids)(const SourceRows& source, int64_t num_heads, double* sums,
+                         float* centroids, int64_t head_stride);
   // The same bits, in the way that is faster with AMD's processors.
-  void (*pack_centroid_of_amd)(const SourceRows& source, double* sums, float* centroid);
+  decltype(pack_centroids) pack_centroids_of_amd;
   void (*route)(const RouteWindow& window);
   void (*visit)(const ChunkVisit& visit);
   void (*decode)(const DecodeVisit& visit);

@@ -51,7 +51,7 @@ int64_t BoundedProduct(int64_t a, int64_t b) {
 Plan::Plan(const core::PlanShape& plan_shape, const Kernels& plan_kernels, int threads)
     : shape(plan_shape),
       kernels(&plan_kernels),
-      pack_centroid(ProcessorIsOfAmd() ? kernels->pack_centroid_of_amd : kernels->pack_centroid),
+      pack_centroids(ProcessorIsOfAmd() ? kernels->pack_centroids_of_amd : kernels->pack_centroids),
       num_threads(threads) {
   const int64_t lanes = kernels->lanes;
   const int64_t tokens = shape.max_tokens_k;
@@ -79,7 +79,7 @@ PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
   PackedBuffers packed;
   packed.keys = carver.Take<float>(wave_kv_heads * packed_keys * shape.head_dim);
   packed.values = carver.Take<float>(wave_kv_heads * shape.max_tokens_k * value_stride);
-  packed.centroids = carver.Take<float>(wave_kv_heads * packed_centroids * centroid_stride);
+  packed.centroids = carver.Take<float>(shape.num_kv_heads * packed_centroids * centroid_stride);
   packed.values_finite = carver.Take<uint8_t>(wave_kv_heads * key_steps);
   return packed;
 }
@@ -127,10 +127,14 @@ ThreadScratch Plan::CarveThread(core::Carver& carver) const {
   scratch.identity = carver.Take<int32_t>(rows);
   scratch.list_begin = carver.Take<int64_t>(most_blocks + 2);
   scratch.list_rows = carver.Take<int32_t>(rows * widest_selection);
-  scratch.sums = carver.Take<double>(RoundUp(shape.head_dim, kMostLanes));
-  scratch.decode_queries =
-      carver.Take<float>(MostDecodeRows() * RoundUp(shape.head_dim, kMostLanes));
-  scratch.decode_scores = carver.Take<float>(MostDecodeRows() * kDecodeStepKeys);
+  scratch.sums = carver.Take<double>(std::min(shape.num_kv_heads, kMostSideHeads) *
+                                     RoundUp(shape.head_dim, kMostLanes));
+  const int64_t side_rows = kMostSideHeads * MostSideRows(shape.dtype);
+  const int64_t decode_rows =
+      std::max(MostDecodeRows(), std::min(MostDecodeRows() * shape.num_kv_heads, side_rows));
+  scratch.decode_queries = carver.Take<float>(decode_rows * RoundUp(shape.head_dim, kMostLanes));
+  scratch.decode_scores = carver.Take<float>(decode_rows * kDecodeStepKeys);
+  scratch.decode_sums = carver.Take<float>(kMostSideSums);
   scratch.panel.queries = carver.Take<float>(shape.head_dim * kMostSlab);
   scratch.panel.scores = carver.Take<float>(kStepKeys * kPanelRows);
   scratch.panel.output = carver.Take<float>(value_stride * kPanelRows);

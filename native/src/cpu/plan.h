@@ -1,8 +1,9 @@
 // How one kind of run is cut into pieces on the CPU, and how much memory that takes. Immutable.
 //
-// A run goes through the kv heads in waves. Of each wave first keys, values and centroids are
-// packed, then windows of queries are routed and attended to, one task per (head, window) or,
-// where single queries are routed, several heads. Nothing of this cutting shows in the results.
+// Where keys and values are not packed, the centroids of all heads are made first. Then a run goes
+// through the kv heads in waves. Of each wave first keys, values and their centroids are packed,
+// then windows of queries are routed and attended to, one task per (head, window) or, where single
+// queries are routed, several heads. Nothing of this cutting shows in the results.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace moba::cpu {
 
-// Packed keys, values and centroids of one wave.
+// Packed keys and values of one wave, centroids of all kv heads.
 struct PackedBuffers {
   float* keys;
   float* values;
@@ -43,8 +44,9 @@ struct ThreadScratch {
   int64_t* list_begin;  // [blocks + 2]
   int32_t* list_rows;
   double* sums;
-  float* decode_queries;  // MostDecodeRows() * D rounded up to kMostLanes
-  float* decode_scores;   // MostDecodeRows() * kDecodeStepKeys
+  float* decode_queries;  // of the rows of a decoding task, D rounded up to kMostLanes
+  float* decode_scores;   // kDecodeStepKeys of each of them
+  float* decode_sums;     // kMostSideSums
   PanelScratch panel;
 };
 
@@ -53,7 +55,7 @@ struct Plan {
 
   core::PlanShape shape;
   const Kernels* kernels;
-  decltype(Kernels::pack_centroid) pack_centroid;  // for this processor
+  decltype(Kernels::pack_centroids) pack_centroids;  // for this processor
   int num_threads;
 
   int64_t window_rows;    // W

@@ -14,15 +14,23 @@ using core::RoundUp;
 using core::Sequence;
 
 struct Totals {
+  int64_t mean_tasks = 0;  // each of some kv heads
   int64_t pack_tasks = 0;  // per kv head
   int64_t windows = 0;     // per head
-  int64_t parts = 0;       // per kv head, of sequences that decode
+  int64_t parts = 0;       // of sequences that decode, each of some kv heads
   bool decodes = false;    // some do
 };
 
-// Blocks of one packing task: as many as make up a chunk.
+// Blocks of one task of packing or of means: as many as make up a chunk.
 int64_t BlocksPerPackTask(const Sequence& sequence) {
   return std::max<int64_t>(1, kChunkKeys / std::max<int64_t>(1, sequence.block_size));
+}
+
+// Kv heads whose means one task makes.
+int64_t MeanHeads(const core::Problem& problem) {
+  const bool side_by_side =
+      problem.k.head_stride == problem.head_dim && problem.head_dim % kMostLanes == 0;
+  return side_by_side ? core::EvenShare(problem.num_kv_heads, kMostSideHeads) : 1;
 }
 
 // Decides how each sequence is attended to and gives it its places in the packed buffers.
@@ -47,6 +55,7 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     sequence.value_offset = next.value_offset;
     sequence.centroid_offset = next.centroid_offset;
     sequence.step_offset = next.step_offset;
+    sequence.mean_offset = next.mean_offset;
     sequence.pack_offset = next.pack_offset;
     sequence.window_offset = next.window_offset;
     sequence.choice_offset = next.choice_offset;
@@ -57,12 +66,13 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
 
     const int64_t lanes = plan.kernels->lanes;
     const bool has_centroids = !sequence.dense && problem.operation != Operation::kAttendSelected;
+    const bool packs = !sequence.decodes && problem.operation != Operation::kRoute;
     if (has_centroids) next.centroid_offset += sequence.num_blocks;
     if (sequence.decodes) {
-      const int64_t parts = Decoder::NumParts(sequence);
       const int64_t rows = sequence.q_len * problem.num_heads;
-      next.part_offset += parts;
-      next.state_offset += parts * rows;
+      sequence.side_heads = Decoder::SideHeads(problem, sequence, plan.num_threads);
+      next.part_offset += Decoder::NumTasks(problem, sequence);
+      next.state_offset += Decoder::NumParts(sequence) * rows;
       next.choice_offset += rows * problem.SelectionWidth(sequence);
     } else if (sequence.num_blocks > 0) {
       const int64_t full_blocks = sequence.num_blocks - 1;
@@ -72,16 +82,18 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
           full_blocks * CeilDiv(sequence.block_size, kStepKeys) + CeilDiv(tail, kStepKeys);
       next.value_offset += sequence.k_len;
     }
-    if (has_centroids || (!sequence.decodes && !sequence.dense)) {
-      next.pack_offset += CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
-    } else if (!sequence.decodes) {
-      next.pack_offset += CeilDiv(sequence.k_len, kChunkKeys);
+    const int64_t block_tasks = CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
+    if (packs) {
+      next.pack_offset += sequence.dense ? CeilDiv(sequence.k_len, kChunkKeys) : block_tasks;
+    } else if (has_centroids) {
+      next.mean_offset += block_tasks * CeilDiv(problem.num_kv_heads, MeanHeads(problem));
     }
     // What decodes and is attended to in full has nothing to select.
     if (!sequence.decodes || !sequence.dense || problem.selected_out) {
       next.window_offset += CeilDiv(sequence.q_len, plan.window_rows);
     }
   }
+  totals.mean_tasks = next.mean_offset;
   totals.pack_tasks = next.pack_offset;
   totals.windows = next.window_offset;
   totals.parts = next.part_offset;
@@ -120,32 +132,37 @@ class Packer {
                 scratch);
       return;
     }
-    const int64_t per_task = BlocksPerPackTask(sequence);
-    const int64_t end = std::min((index + 1) * per_task, sequence.num_blocks);
-    for (int64_t block = index * per_task; block < end; ++block) {
+    ForEachBlock(sequence, index, control, [&](int64_t block) {
       const int64_t length = sequence.BlockLength(block);
-      if (problem_.operation != Operation::kRoute && !sequence.decodes) {
-        for (int64_t first = 0; first < length && !control.Cancelled(); first += kChunkKeys) {
-          PackRange(head, kv_head, sequence, block, first, std::min(kChunkKeys, length - first),
-                    scratch);
-        }
+      for (int64_t first = 0; first < length && !control.Cancelled(); first += kChunkKeys) {
+        PackRange(head, kv_head, sequence, block, first, std::min(kChunkKeys, length - first),
+                  scratch);
       }
-      if (control.Cancelled()) return;
       if (problem_.operation != Operation::kAttendSelected) {
-        plan_.pack_centroid(
-            Rows(problem_.k, kv_head, sequence, block * sequence.block_size, length,
-                 problem_.head_dim),
-            scratch.sums,
-            head.centroids + (sequence.centroid_offset + block) * plan_.centroid_stride);
+        PackCentroids(sequence, kv_head, 1, block, scratch);
       }
-    }
+    });
   }
 
-  PackedBuffers Head(int64_t index) const {
+  // The means of one task's blocks, whose keys are not packed.
+  void PackMeans(int64_t task, const ThreadScratch& scratch, const core::Control& control) const {
+    const Sequence& sequence = FindSequence(problem_, &Sequence::mean_offset, task);
+    const int64_t heads = MeanHeads(problem_);
+    const int64_t tasks_per_range = CeilDiv(problem_.num_kv_heads, heads);
+    const int64_t index = task - sequence.mean_offset;
+    const int64_t kv_head = index % tasks_per_range * heads;
+    ForEachBlock(sequence, index / tasks_per_range, control, [&](int64_t block) {
+      PackCentroids(sequence, kv_head, std::min(heads, problem_.num_kv_heads - kv_head), block,
+                    scratch);
+    });
+  }
+
+  // Of a kv head, which is the `index`-th of its wave.
+  PackedBuffers Head(int64_t index, int64_t kv_head) const {
     PackedBuffers head = packed_;
     head.keys += index * plan_.packed_keys * problem_.head_dim;
     head.values += index * plan_.shape.max_tokens_k * plan_.value_stride;
-    head.centroids += index * plan_.packed_centroids * plan_.centroid_stride;
+    head.centroids += kv_head * plan_.packed_centroids * plan_.centroid_stride;
     head.values_finite += index * plan_.key_steps;
     return head;
   }
@@ -155,6 +172,27 @@ class Packer {
                   int64_t first_key, int64_t num_keys, int64_t channels) const {
     return {view.Row(sequence.batch, sequence.k_begin + first_key, kv_head),
             view.token_stride * view.element_size, problem_.dtype, num_keys, channels};
+  }
+
+  template <class Visit>
+  void ForEachBlock(const Sequence& sequence, int64_t range, const core::Control& control,
+                    const Visit& visit) const {
+    const int64_t per_range = BlocksPerPackTask(sequence);
+    const int64_t end = std::min((range + 1) * per_range, sequence.num_blocks);
+    for (int64_t block = range * per_range; block < end && !control.Cancelled(); ++block) {
+      visit(block);
+    }
+  }
+
+  void PackCentroids(const Sequence& sequence, int64_t kv_head, int64_t num_heads, int64_t block,
+                     const ThreadScratch& scratch) const {
+    const int64_t head_stride = plan_.packed_centroids * plan_.centroid_stride;
+    plan_.pack_centroids(Rows(problem_.k, kv_head, sequence, block * sequence.block_size,
+                              sequence.BlockLength(block), problem_.head_dim),
+                         num_heads, scratch.sums,
+                         packed_.centroids + kv_head * head_stride +
+                             (sequence.centroid_offset + block) * plan_.centroid_stride,
+                         head_stride);
   }
 
   // Keys [first, first + count) of a block; first is a multiple of the step.
@@ -196,15 +234,24 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
       problem.options.per_group && problem.operation != Operation::kAttendSelected;
   const int64_t task_heads = together ? problem.GroupSize() : 1;
   const int64_t tasks_per_kv_head = problem.GroupSize() / task_heads;
-  control.Begin(problem.num_kv_heads *
-                (totals.pack_tasks + totals.windows * tasks_per_kv_head + totals.parts));
+  control.Begin(totals.mean_tasks +
+                problem.num_kv_heads * (totals.pack_tasks + totals.windows * tasks_per_kv_head) +
+                totals.parts);
 
-  for (int64_t kv0 = 0; kv0 < problem.num_kv_heads; kv0 += plan.wave_kv_heads) {
-    const int64_t kv_heads = std::min(plan.wave_kv_heads, problem.num_kv_heads - kv0);
+  pool.Run(totals.mean_tasks, [&](int64_t task, int thread) {
+    if (control.Cancelled()) return;
+    packer.PackMeans(task, scratch_of(thread), control);
+    control.Advance(1);
+  });
+  // Where nothing is packed, all heads are one wave.
+  const int64_t wave = totals.pack_tasks > 0 ? plan.wave_kv_heads : problem.num_kv_heads;
+  for (int64_t kv0 = 0; kv0 < problem.num_kv_heads; kv0 += wave) {
+    const int64_t kv_heads = std::min(wave, problem.num_kv_heads - kv0);
     pool.Run(kv_heads * totals.pack_tasks, [&](int64_t task, int thread) {
       if (control.Cancelled()) return;
       const int64_t kv = task / totals.pack_tasks;
-      packer.Pack(packer.Head(kv), kv0 + kv, task % totals.pack_tasks, scratch_of(thread), control);
+      packer.Pack(packer.Head(kv, kv0 + kv), kv0 + kv, task % totals.pack_tasks, scratch_of(thread),
+                  control);
       control.Advance(1);
     });
     // Late windows see most keys: the largest tasks go first.
@@ -219,7 +266,7 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
       const int64_t first_row = (index - sequence.window_offset) * plan.window_rows;
       ThreadScratch scratch = scratch_of(thread);
       if (sequence.decodes) scratch.selected = decoder.Selection(sequence, first_head);
-      const Window window(plan, problem, sequence, packer.Head(kv), scratch, first_row);
+      const Window window(plan, problem, sequence, packer.Head(kv, kv0 + kv), scratch, first_row);
       if (!sequence.decodes) {
         window.Run(first_head, task_heads, control);
       } else if (!RoutesHeadsSideBySide(problem, sequence)) {
@@ -233,13 +280,10 @@ bool Run(const Plan& plan, const core::Problem& problem, Sequence* sequences, Th
     });
   }
   if (!totals.decodes) return !control.Cancelled();
-  // Neighbouring kv heads often lie in the same pages.
-  pool.Run(totals.parts * problem.num_kv_heads, [&](int64_t task, int thread) {
+  pool.Run(totals.parts, [&](int64_t task, int thread) {
     if (control.Cancelled()) return;
-    const int64_t index = task / problem.num_kv_heads;
-    const Sequence& sequence = FindSequence(problem, &Sequence::part_offset, index);
-    decoder.Attend(sequence, index - sequence.part_offset, task % problem.num_kv_heads,
-                   scratch_of(thread));
+    const Sequence& sequence = FindSequence(problem, &Sequence::part_offset, task);
+    decoder.Attend(sequence, task - sequence.part_offset, scratch_of(thread));
     control.Advance(1);
   });
   pool.Run(problem.num_sequences * problem.num_kv_heads, [&](int64_t task, int thread) {

@@ -149,39 +149,49 @@ TEST_P(KernelsOf, StepsOfValuesThatAreNotFiniteAreFlagged) {
   }
 }
 
-// The mean of rows that lie in `keys` as well, `stride` floats apart.
-void ExpectMean(const Kernels& kernels, const std::vector<float>& keys, int64_t stride,
-                const SourceRows& source) {
-  alignas(64) double sums[256];
-  for (const auto mean_of : {kernels.pack_centroid, kernels.pack_centroid_of_amd}) {
-    Aligned packed(static_cast<size_t>(core::RoundUp(source.channels, kMostLanes) + 1), 99.0f);
-    mean_of(source, sums, packed.data());
-    for (int64_t channel = 0; channel < source.channels; ++channel) {
+// The means of rows of heads side by side that lie in `keys` as well, `stride` floats apart.
+void ExpectMeans(const Kernels& kernels, const std::vector<float>& keys, int64_t stride,
+                 const SourceRows& source, int64_t num_heads) {
+  alignas(64) double sums[4096];
+  const int64_t head_stride = core::RoundUp(source.channels, kMostLanes) + kMostLanes;
+  for (const auto means_of : {kernels.pack_centroids, kernels.pack_centroids_of_amd}) {
+    Aligned packed(static_cast<size_t>(num_heads * head_stride), 99.0f);
+    means_of(source, num_heads, sums, packed.data(), head_stride);
+    for (int64_t i = 0; i < num_heads * source.channels; ++i) {
       double sum = 0;
       for (int64_t row = 0; row < source.num_rows; ++row) {
-        sum += static_cast<double>(keys[static_cast<size_t>(row * stride + channel)]);
+        sum += static_cast<double>(keys[static_cast<size_t>(row * stride + i)]);
       }
       const auto mean = static_cast<float>(sum / static_cast<double>(source.num_rows));
-      ASSERT_EQ(packed[static_cast<size_t>(channel)], core::RoundTo(source.dtype, mean))
-          << "channel " << channel;
+      const int64_t at = i / source.channels * head_stride + i % source.channels;
+      ASSERT_EQ(packed[static_cast<size_t>(at)], core::RoundTo(source.dtype, mean))
+          << "channel " << i;
     }
-    EXPECT_EQ(packed.back(), 99.0f) << "wrote beyond the mean";
+    for (int64_t head = 1; head <= num_heads; ++head) {
+      EXPECT_EQ(packed[static_cast<size_t>(head * head_stride - 1)], 99.0f)
+          << "wrote beyond the mean";
+    }
   }
 }
 
-TEST_P(KernelsOf, CentroidIsTheMeanInDoubleRoundedToFloatAndStorage) {
-  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
-    for (const int64_t channels : {1, 5, 16, 37, 128, 200, 256}) {
-      for (const int64_t stride : {channels, channels + 3}) {
-        for (const int64_t rows : {1, 7, 100}) {
-          SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(channels) + ", " +
-                       std::to_string(stride) + " apart");
-          const std::vector<float> keys = Rounded(RandomRows(rows, stride), dtype);
-          const std::vector<char> stored = Stored(keys, dtype);
-          ExpectMean(kernels(), keys, stride,
-                     {stored.data(), stride * core::SizeOf(dtype), dtype, rows, channels});
-        }
+TEST_P(KernelsOf, CentroidsAreMeansInDoubleRoundedToFloatAndStorage) {
+  const auto expect = [&](DType dtype, int64_t channels, int64_t num_heads) {
+    for (const int64_t stride : {num_heads * channels, num_heads * channels + 3}) {
+      for (const int64_t rows : {1, 7, 100}) {
+        SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(num_heads) + " x " +
+                     std::to_string(channels) + ", " + std::to_string(stride) + " apart");
+        const std::vector<float> keys = Rounded(RandomRows(rows, stride), dtype);
+        const std::vector<char> stored = Stored(keys, dtype);
+        ExpectMeans(kernels(), keys, stride,
+                    {stored.data(), stride * core::SizeOf(dtype), dtype, rows, channels},
+                    num_heads);
       }
+    }
+  };
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    for (const int64_t channels : {1, 5, 16, 37, 128, 200, 256}) expect(dtype, channels, 1);
+    for (const int64_t num_heads : {2, 3, 8, 32}) {
+      for (const int64_t channels : {16, 80, 128}) expect(dtype, channels, num_heads);
     }
   }
 }
