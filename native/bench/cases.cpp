@@ -21,6 +21,7 @@ struct Heads {
 constexpr Heads kOne = {1, 1};
 constexpr Heads kTwo = {2, 2};
 constexpr Heads kEight = {8, 8};
+constexpr Heads kGroupsOf4 = {32, 8};
 constexpr Heads kGroupOf4 = {4, 1};
 constexpr Heads kGroupOf8 = {8, 1};
 
@@ -32,9 +33,8 @@ Shape MakeShape(const std::string& what, int64_t kilotokens, Blocks blocks, Head
   if (head_dim != 128) name << "_d" << head_dim;
   if (heads.heads > heads.kv_heads) {
     name << "_gqa" << heads.heads / heads.kv_heads;
-  } else if (heads.heads > 1) {
-    name << '_' << heads.heads << "heads";
   }
+  if (heads.kv_heads > 1) name << '_' << heads.heads << "heads";
   return {name.str(), 1024 * kilotokens, heads.heads, heads.kv_heads,
           head_dim,   blocks.block_size, blocks.top_k};
 }
@@ -70,7 +70,7 @@ std::vector<Case> Cases() {
         add_decode(MakeShape("decode", kilotokens, blocks, heads));
       }
     }
-    add_decode(MakeShape("decode", 32, blocks, kEight));
+    for (Heads heads : {kEight, kGroupsOf4}) add_decode(MakeShape("decode", 32, blocks, heads));
     for (int64_t head_dim : {64, 96, 256}) {
       add_decode(MakeShape("decode", 32, blocks, kOne, head_dim));
     }

@@ -119,7 +119,8 @@ public record BenchCase(
         }
         if (heads > kvHeads) {
             name.append("_gqa").append(heads / kvHeads);
-        } else if (heads > 1) {
+        }
+        if (kvHeads > 1) {
             name.append("_").append(heads).append("heads");
         }
         return name.toString();

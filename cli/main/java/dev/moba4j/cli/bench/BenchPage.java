@@ -54,7 +54,8 @@ final class BenchPage {
 
                 A case is named by its attention, length, blocks and heads: moba_32k_b512_k3 is MoBA of 32,768 tokens, blocks of 512, top-k 3;
                 dense is causal attention to all keys, full that without a mask, route the choice of blocks alone, decode one query after all
-                keys, and gqa8 eight query heads on one key-value head. One head, D = 128 and causal where nothing else is said.
+                keys, gqa8 eight query heads on each key-value head, and 32heads so many query heads in all, those of a token side by
+                side. Otherwise there is one key-value head, D = 128, and a causal mask.
 
                 ## Targets
 

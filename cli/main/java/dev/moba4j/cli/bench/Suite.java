@@ -133,8 +133,13 @@ public enum Suite {
             for (BenchCase prefill :
                     List.of(BenchCase.dense(tokens), BenchCase.moba(tokens, 128, 8), BenchCase.moba(tokens, 512, 3))) {
                 for (DType dtype : List.of(DType.F32, DType.F16)) {
+                    BenchCase step = prefill.decode().with(dtype);
                     for (long heads : new long[] {1, 4, 8}) {
-                        cases.add(prefill.decode().with(dtype).withHeads(heads, 1));
+                        cases.add(step.withHeads(heads, 1));
+                    }
+                    if (tokens == 32 * K) {
+                        cases.add(step.withHeads(8, 8));
+                        cases.add(step.withHeads(32, 8));
                     }
                 }
             }
