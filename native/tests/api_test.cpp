@@ -345,6 +345,19 @@ TEST(Workspace, GrowsLinearlyWithTokens) {
   }
 }
 
+TEST(Workspace, OfManyHeadsAndBlocksIsNoNegativeNumber) {
+  moba_plan_config config = {};
+  config.struct_size = sizeof config;
+  config.num_heads = config.num_kv_heads = 1 << 20;
+  config.head_dim = config.head_dim_v = MOBA_MAX_HEAD_DIM;
+  config.dtype = MOBA_F32;
+  config.max_tokens_q = 1;
+  config.max_tokens_k = int64_t{1} << 40;
+  config.max_sequences = 1;
+  config.options = BlockSparse(1, 1);
+  EXPECT_GT(OwnedPlan(AnyEngine(), config).WorkspaceBytes(), int64_t{1} << 50);
+}
+
 TEST(Workspace, PlanOfNoTokensIsLegal) {
   EXPECT_GE(WorkspaceBytes(0, BlockSparse(64, 3), 0), 0);
   EXPECT_GE(WorkspaceBytes(0, FullAttention(), 0), 0);

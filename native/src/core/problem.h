@@ -70,7 +70,7 @@ struct Sequence {
 
   bool decodes;           // few queries: keys and values are read where they lie
   int64_t choice_offset;  // in entries of the selections of such sequences
-  int64_t side_heads;     // kv heads of one of their tasks
+  int64_t side_heads;     // kv heads of one task of such a sequence
   int64_t part_offset;    // in these tasks
   int64_t state_offset;   // in rows of their parts' states
 

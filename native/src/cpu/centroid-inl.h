@@ -169,8 +169,8 @@ void SumBlock(const SourceRows& rows, double* sums) {
         return SumTiles<Way, kType, false, kMostSumVectors>(rows, sums);
       }
       // 16 bits take so long to widen that asking for them costs less than sums in memory do.
-      if (kType == DType::kF32 && rows.channels <= kMostWholeChannels) {
-        return SumWholeRows<Way, kType>(rows, sums);
+      if constexpr (kType == DType::kF32) {
+        if (rows.channels <= kMostWholeChannels) return SumWholeRows<Way, kType>(rows, sums);
       }
     }
   }

@@ -42,6 +42,8 @@ enum class Reading {
   kInOrderHeads,  // so, of heads side by side that have one row each
 };
 
+static_assert(MostSideRows(DType::kF32) <= kTallRows);
+
 constexpr bool Asks(Reading reading) {
   return reading == Reading::kAsked || reading == Reading::kAskedHeads;
 }
@@ -92,9 +94,9 @@ bool WaitsForMemory(const DecodeVisit& visit) {
 // of them reads whole rows.
 template <DType kType>
 Reading HowToRead(const DecodeVisit& visit) {
-  const int64_t vector_bytes = visit.num_heads * core::SizeOf(kType);
-  const bool in_order = visit.keys.stride_bytes == visit.keys.channels * vector_bytes &&
-                        visit.values.stride_bytes == visit.values.channels * vector_bytes;
+  const int64_t channel_bytes = visit.num_heads * core::SizeOf(kType);  // of all heads
+  const bool in_order = visit.keys.stride_bytes == visit.keys.channels * channel_bytes &&
+                        visit.values.stride_bytes == visit.values.channels * channel_bytes;
   if (visit.num_heads > 1) {
     const bool one_tile = visit.num_rows == 1 && kTallRows % visit.num_heads == 0;
     return in_order && one_tile ? Reading::kInOrderHeads : Reading::kAskedHeads;
@@ -138,11 +140,13 @@ void AddPart(const DecodeVisit& visit, const SourceRows& values, int64_t first, 
           continue;
         }
       }
-      constexpr int kWidest = kReading == Reading::kInOrder ? kStreamVectors : TileVectors(kRows);
-      ForEachWidth<kWidest>(0, values.channels, [&]<int kVectors>(int64_t channel) {
-        AddValues<kType, kRows, kVectors, Asks(kReading), kReading == Reading::kAskedHeads>(
-            chain, channel, following);
-      });
+      if constexpr (!kApart) {
+        constexpr int kWidest = kReading == Reading::kInOrder ? kStreamVectors : TileVectors(kRows);
+        ForEachWidth<kWidest>(0, values.channels, [&]<int kVectors>(int64_t channel) {
+          AddValues<kType, kRows, kVectors, Asks(kReading), kReading == Reading::kAskedHeads>(
+              chain, channel, following);
+        });
+      }
     }
   });
 }

@@ -21,7 +21,6 @@
 #include "cpu/convert-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/lanes-inl.h"
-#include "moba/moba.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
@@ -163,15 +162,14 @@ HWY_NOINLINE void ExponentiateRows(float* HWY_RESTRICT scores, int64_t num_keys,
   }
 }
 
-// A chain of values that is added up for the rows of a tile, or a part of it. Only between parts
-// are sums kept.
+// A chain of values that is added up for the rows of a tile, or a part of it.
 struct Chain {
   SourceRows values;
   const float* probabilities;  // [key][probability_stride]
   int64_t probability_stride;
   bool begins;
   bool ends;
-  float* sums;              // [row][channel], rounded up to vectors
+  float* sums;              // of as many rows, rounded up to vectors: kept between parts
   float* const* o;          // of each row
   const float* correction;  // of each row
 };

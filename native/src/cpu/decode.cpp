@@ -86,8 +86,7 @@ int64_t Decoder::NumParts(const Sequence& sequence) {
 }
 
 int64_t Decoder::SideHeads(const core::Problem& problem, const Sequence& sequence,
-                           int64_t num_threads) {
-  constexpr int64_t kTasksPerThread = 4;
+                           int64_t most_tasks, int64_t num_threads) {
   const bool side_by_side =
       problem.k.head_stride == problem.head_dim && problem.v.head_stride == problem.head_dim_v;
   const int64_t rows = sequence.q_len * problem.GroupSize();
@@ -95,10 +94,9 @@ int64_t Decoder::SideHeads(const core::Problem& problem, const Sequence& sequenc
   // Rows of MoBA select other blocks than those of other heads.
   if (!sequence.dense || !side_by_side || !few_rows) return 1;
   const int64_t sums = rows * RoundUp(problem.head_dim_v, kMostLanes);
-  const int64_t tasks = NumParts(sequence) * problem.num_kv_heads * problem.num_sequences;
-  const int64_t heads =
-      std::min({tasks / (kTasksPerThread * num_threads), kMostSideHeads, kMostSideSums / sums});
-  return core::EvenShare(problem.num_kv_heads, std::max<int64_t>(heads, 1));
+  return core::EvenShare(problem.num_kv_heads,
+                         std::min({Plan::TasksTogether(most_tasks, num_threads), kMostSideHeads,
+                                   kMostSideSums / sums}));
 }
 
 int64_t Decoder::NumTasks(const core::Problem& problem, const Sequence& sequence) {

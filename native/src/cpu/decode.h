@@ -17,9 +17,9 @@ class Decoder {
   // Whether the sequence, whose block size is known, is attended to in this way.
   static bool Takes(const core::Problem& problem, const core::Sequence& sequence);
   static int64_t NumParts(const core::Sequence& sequence);
-  // Kv heads that one task attends to, for that many threads; and the tasks of the sequence.
+  // Kv heads that one task attends to, if `most_tasks` are those of the run for single heads.
   static int64_t SideHeads(const core::Problem& problem, const core::Sequence& sequence,
-                           int64_t num_threads);
+                           int64_t most_tasks, int64_t num_threads);
   static int64_t NumTasks(const core::Problem& problem, const core::Sequence& sequence);
 
   // The selection [query][width] of a head, or of the group that begins with it and routes

@@ -39,9 +39,9 @@ inline constexpr int64_t kMostDecodeRows = 128;
 inline constexpr int64_t kMostDecodeQueries = 32;
 // Keys that they score at once, at most.
 inline constexpr int64_t kDecodeStepKeys = 128;
-// Kv heads that lie side by side are read together, as far as whole rows of them may be: memory is
-// fastest in the order in which it lies. They have few query rows each, as more take longer than
-// memory, and so many floats of sums at most.
+// Kv heads that lie side by side are read together, all of them if possible: memory is fastest in
+// the order in which it lies. They are so many at most, have few query rows each, as more take
+// longer than memory, and so many floats of sums in all.
 inline constexpr int64_t kMostSideHeads = 32;
 inline constexpr int64_t kMostSideSums = 16 * 1024;
 constexpr int64_t MostSideRows(core::DType type) { return core::SizeOf(type); }
@@ -119,7 +119,7 @@ struct RouteWindow {
   PanelScratch scratch;
 };
 
-// Rows of one head of the key or value tensor.
+// Rows of one head of the key or value tensor, or of some heads side by side.
 struct SourceRows {
   const char* data;
   int64_t stride_bytes;
@@ -129,8 +129,9 @@ struct SourceRows {
 
   // At most `most_rows` of the rows from `first` on, without what is before `channel`.
   SourceRows Part(int64_t first, int64_t most_rows, int64_t channel = 0) const {
-    return {data + first * stride_bytes + channel * core::SizeOf(dtype), stride_bytes, dtype,
-            std::clamp<int64_t>(num_rows - first, 0, most_rows), channels - channel};
+    const int64_t begin = std::min(first, num_rows);  // beyond them no address is formed
+    return {data + begin * stride_bytes + channel * core::SizeOf(dtype), stride_bytes, dtype,
+            std::min(num_rows - begin, most_rows), channels - channel};
   }
   // The rows of the head that lies so many heads further in the same memory.
   SourceRows Beside(int64_t heads) const {

@@ -79,7 +79,8 @@ PackedBuffers Plan::CarvePacked(core::Carver& carver) const {
   PackedBuffers packed;
   packed.keys = carver.Take<float>(wave_kv_heads * packed_keys * shape.head_dim);
   packed.values = carver.Take<float>(wave_kv_heads * shape.max_tokens_k * value_stride);
-  packed.centroids = carver.Take<float>(shape.num_kv_heads * packed_centroids * centroid_stride);
+  packed.centroids = carver.Take<float>(
+      BoundedProduct(BoundedProduct(shape.num_kv_heads, packed_centroids), centroid_stride));
   packed.values_finite = carver.Take<uint8_t>(wave_kv_heads * key_steps);
   return packed;
 }
@@ -155,6 +156,11 @@ int64_t Plan::WorkspaceBytes() const {
   CarveDecode(carver);
   for (int thread = 0; thread < num_threads; ++thread) CarveThread(carver);
   return carver.used();
+}
+
+int64_t Plan::TasksTogether(int64_t tasks, int64_t num_threads) {
+  constexpr int64_t kLeft = 4;
+  return std::max<int64_t>(1, tasks / (kLeft * num_threads));
 }
 
 bool Plan::Compensates(const core::Sequence& sequence) {

@@ -79,6 +79,8 @@ struct Plan {
   core::Sequence* CarveSequences(core::Carver& carver) const;
   int64_t WorkspaceBytes() const;
 
+  // How many of so many tasks may be one, if some are to be left for each thread.
+  static int64_t TasksTogether(int64_t tasks, int64_t num_threads);
   // Whether a sequence's rows are met so often that their sums are compensated.
   static bool Compensates(const core::Sequence& sequence);
 };

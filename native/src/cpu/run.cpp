@@ -26,11 +26,35 @@ int64_t BlocksPerPackTask(const Sequence& sequence) {
   return std::max<int64_t>(1, kChunkKeys / std::max<int64_t>(1, sequence.block_size));
 }
 
+int64_t BlockTasks(const Sequence& sequence) {
+  return CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
+}
+
 // Kv heads whose means one task makes.
-int64_t MeanHeads(const core::Problem& problem) {
+int64_t MeanHeads(const Plan& plan, const core::Problem& problem, const Sequence& sequence) {
   const bool side_by_side =
       problem.k.head_stride == problem.head_dim && problem.head_dim % kMostLanes == 0;
-  return side_by_side ? core::EvenShare(problem.num_kv_heads, kMostSideHeads) : 1;
+  if (!side_by_side) return 1;
+  const int64_t tasks = BlockTasks(sequence) * problem.num_kv_heads;
+  return core::EvenShare(problem.num_kv_heads,
+                         std::min(Plan::TasksTogether(tasks, plan.num_threads), kMostSideHeads));
+}
+
+// Gives sequences that decode their places among the tasks of all, and returns how many these are.
+int64_t PlaceParts(const Plan& plan, const core::Problem& problem, Sequence* sequences) {
+  int64_t most_tasks = 0;
+  for (int64_t s = 0; s < problem.num_sequences; ++s) {
+    if (sequences[s].decodes) most_tasks += Decoder::NumParts(sequences[s]) * problem.num_kv_heads;
+  }
+  int64_t tasks = 0;
+  for (int64_t s = 0; s < problem.num_sequences; ++s) {
+    Sequence& sequence = sequences[s];
+    sequence.part_offset = tasks;
+    if (!sequence.decodes) continue;
+    sequence.side_heads = Decoder::SideHeads(problem, sequence, most_tasks, plan.num_threads);
+    tasks += Decoder::NumTasks(problem, sequence);
+  }
+  return tasks;
 }
 
 // Decides how each sequence is attended to and gives it its places in the packed buffers.
@@ -59,7 +83,6 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     sequence.pack_offset = next.pack_offset;
     sequence.window_offset = next.window_offset;
     sequence.choice_offset = next.choice_offset;
-    sequence.part_offset = next.part_offset;
     sequence.state_offset = next.state_offset;
     sequence.decodes = Decoder::Takes(problem, sequence);
     totals.decodes |= sequence.decodes;
@@ -70,8 +93,6 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
     if (has_centroids) next.centroid_offset += sequence.num_blocks;
     if (sequence.decodes) {
       const int64_t rows = sequence.q_len * problem.num_heads;
-      sequence.side_heads = Decoder::SideHeads(problem, sequence, plan.num_threads);
-      next.part_offset += Decoder::NumTasks(problem, sequence);
       next.state_offset += Decoder::NumParts(sequence) * rows;
       next.choice_offset += rows * problem.SelectionWidth(sequence);
     } else if (sequence.num_blocks > 0) {
@@ -82,11 +103,12 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
           full_blocks * CeilDiv(sequence.block_size, kStepKeys) + CeilDiv(tail, kStepKeys);
       next.value_offset += sequence.k_len;
     }
-    const int64_t block_tasks = CeilDiv(sequence.num_blocks, BlocksPerPackTask(sequence));
     if (packs) {
-      next.pack_offset += sequence.dense ? CeilDiv(sequence.k_len, kChunkKeys) : block_tasks;
+      next.pack_offset +=
+          sequence.dense ? CeilDiv(sequence.k_len, kChunkKeys) : BlockTasks(sequence);
     } else if (has_centroids) {
-      next.mean_offset += block_tasks * CeilDiv(problem.num_kv_heads, MeanHeads(problem));
+      next.mean_offset +=
+          BlockTasks(sequence) * CeilDiv(problem.num_kv_heads, MeanHeads(plan, problem, sequence));
     }
     // What decodes and is attended to in full has nothing to select.
     if (!sequence.decodes || !sequence.dense || problem.selected_out) {
@@ -96,7 +118,7 @@ Totals PlaceSequences(const Plan& plan, const core::Problem& problem, Sequence* 
   totals.mean_tasks = next.mean_offset;
   totals.pack_tasks = next.pack_offset;
   totals.windows = next.window_offset;
-  totals.parts = next.part_offset;
+  totals.parts = PlaceParts(plan, problem, sequences);
   return totals;
 }
 
@@ -147,7 +169,7 @@ class Packer {
   // The means of one task's blocks, whose keys are not packed.
   void PackMeans(int64_t task, const ThreadScratch& scratch, const core::Control& control) const {
     const Sequence& sequence = FindSequence(problem_, &Sequence::mean_offset, task);
-    const int64_t heads = MeanHeads(problem_);
+    const int64_t heads = MeanHeads(plan_, problem_, sequence);
     const int64_t tasks_per_range = CeilDiv(problem_.num_kv_heads, heads);
     const int64_t index = task - sequence.mean_offset;
     const int64_t kv_head = index % tasks_per_range * heads;
