@@ -160,7 +160,7 @@ class Packer {
         PackRange(head, kv_head, sequence, block, first, std::min(kChunkKeys, length - first),
                   scratch);
       }
-      if (problem_.operation != Operation::kAttendSelected) {
+      if (problem_.operation != Operation::kAttendSelected && !control.Cancelled()) {
         PackCentroids(sequence, kv_head, 1, block, scratch);
       }
     });
@@ -184,7 +184,7 @@ class Packer {
     PackedBuffers head = packed_;
     head.keys += index * plan_.packed_keys * problem_.head_dim;
     head.values += index * plan_.shape.max_tokens_k * plan_.value_stride;
-    head.centroids += kv_head * plan_.packed_centroids * plan_.centroid_stride;
+    head.centroids += kv_head * HeadCentroids();
     head.values_finite += index * plan_.key_steps;
     return head;
   }
@@ -195,6 +195,9 @@ class Packer {
     return {view.Row(sequence.batch, sequence.k_begin + first_key, kv_head),
             view.token_stride * view.element_size, problem_.dtype, num_keys, channels};
   }
+
+  // Floats from the centroids of one kv head to those of the next.
+  int64_t HeadCentroids() const { return plan_.packed_centroids * plan_.centroid_stride; }
 
   template <class Visit>
   void ForEachBlock(const Sequence& sequence, int64_t range, const core::Control& control,
@@ -208,13 +211,12 @@ class Packer {
 
   void PackCentroids(const Sequence& sequence, int64_t kv_head, int64_t num_heads, int64_t block,
                      const ThreadScratch& scratch) const {
-    const int64_t head_stride = plan_.packed_centroids * plan_.centroid_stride;
     plan_.pack_centroids(Rows(problem_.k, kv_head, sequence, block * sequence.block_size,
                               sequence.BlockLength(block), problem_.head_dim),
                          num_heads, scratch.sums,
-                         packed_.centroids + kv_head * head_stride +
+                         packed_.centroids + kv_head * HeadCentroids() +
                              (sequence.centroid_offset + block) * plan_.centroid_stride,
-                         head_stride);
+                         HeadCentroids());
   }
 
   // Keys [first, first + count) of a block; first is a multiple of the step.
