@@ -1,5 +1,7 @@
 #include "storage.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,53 +14,65 @@ namespace {
 struct Format16 {
   int fraction_bits;
   int min_exponent;  // of the smallest normal number
-  int max_exponent;  // of the largest finite number
+  int max_exponent;  // of the largest finite number, and the bias
+
+  constexpr uint64_t Infinity() const { return (2 * max_exponent + uint64_t{1}) << fraction_bits; }
 };
 
 constexpr Format16 kF16 = {10, -14, 15};
 constexpr Format16 kBf16 = {7, -126, 127};
 
+// The same of double.
+constexpr int kFractionBits64 = 52;
+constexpr int kBias64 = 1023;
+
 const Format16& FormatOf(int32_t dtype) { return dtype == MOBA_F16 ? kF16 : kBf16; }
 
-double Round16(double value, const Format16& format) {
-  if (std::isnan(value) || std::isinf(value) || value == 0.0) return value;
-  const int exponent = std::max(std::ilogb(value), format.min_exponent);
-  const double quantum = std::ldexp(1.0, exponent - format.fraction_bits);
-  const double rounded = std::nearbyint(value / quantum) * quantum;
-  const double limit = std::ldexp(1.0, format.max_exponent + 1);
-  if (std::fabs(rounded) < limit) return rounded;
-  return std::copysign(std::numeric_limits<double>::infinity(), value);
-}
-
+// Rounds to nearest, ties to even, as IEEE 754 says.
 uint16_t Encode16(double value, const Format16& format) {
-  const int bias = format.max_exponent;
-  const int infinity = (2 * bias + 1) << format.fraction_bits;
-  const int sign = std::signbit(value) ? 0x8000 : 0;
-  if (std::isnan(value)) return static_cast<uint16_t>(infinity | 1 << (format.fraction_bits - 1));
-  const double magnitude = std::fabs(Round16(value, format));
-  if (std::isinf(magnitude)) return static_cast<uint16_t>(sign | infinity);
-  const double smallest = std::ldexp(1.0, format.min_exponent - format.fraction_bits);
-  if (magnitude < std::ldexp(1.0, format.min_exponent)) {
-    return static_cast<uint16_t>(sign | static_cast<int>(magnitude / smallest));
+  const auto bits = std::bit_cast<uint64_t>(value);
+  const uint64_t sign = bits >> 63 << 15;
+  uint64_t code = format.Infinity();
+  if (std::isnan(value)) {
+    code |= uint64_t{1} << (format.fraction_bits - 1);
+  } else if (std::isfinite(value)) {
+    const int exponent = static_cast<int>(bits >> kFractionBits64 & 0x7ff) - kBias64;
+    const uint64_t hidden = uint64_t{1} << kFractionBits64;
+    const uint64_t significand = hidden | (bits & (hidden - 1));  // of a subnormal: far too small
+    // Bits that the format has no room for; more of them where the result is subnormal.
+    const int dropped =
+        kFractionBits64 - format.fraction_bits + std::max(0, format.min_exponent - exponent);
+    uint64_t kept = 0;
+    if (dropped < 63) {
+      kept = significand >> dropped;
+      const uint64_t rest = significand & ((uint64_t{1} << dropped) - 1);
+      const uint64_t half = uint64_t{1} << (dropped - 1);
+      if (rest > half || (rest == half && kept % 2 == 1)) ++kept;
+    }
+    // The hidden bit, where it was kept, and a carry add one to the exponent.
+    const int raised = std::max(0, exponent - format.min_exponent);
+    code = std::min(code, (static_cast<uint64_t>(raised) << format.fraction_bits) + kept);
   }
-  const int exponent = std::ilogb(magnitude);
-  const int fraction = static_cast<int>((std::ldexp(magnitude, -exponent) - 1.0) *
-                                        std::ldexp(1.0, format.fraction_bits));
-  return static_cast<uint16_t>(sign | (exponent + bias) << format.fraction_bits | fraction);
+  return static_cast<uint16_t>(sign | code);
 }
 
-double Decode16(uint16_t bits, const Format16& format) {
-  const int bias = format.max_exponent;
-  const double sign = bits & 0x8000 ? -1.0 : 1.0;
-  const int fraction = bits & ((1 << format.fraction_bits) - 1);
-  const int exponent = (bits & 0x7fff) >> format.fraction_bits;
-  if (exponent == 2 * bias + 1) {
-    return fraction == 0 ? sign * std::numeric_limits<double>::infinity()
-                         : std::numeric_limits<double>::quiet_NaN();
+double Decode16(uint16_t code, const Format16& format) {
+  const uint64_t magnitude = code & 0x7fff;
+  const uint64_t sign = static_cast<uint64_t>(code >> 15) << 63;
+  double value;
+  if (magnitude >> format.fraction_bits == 0) {
+    value = std::ldexp(static_cast<double>(magnitude), format.min_exponent - format.fraction_bits);
+  } else if (magnitude < format.Infinity()) {
+    const uint64_t rebiased = static_cast<uint64_t>(kBias64 - format.max_exponent)
+                              << kFractionBits64;
+    value =
+        std::bit_cast<double>((magnitude << (kFractionBits64 - format.fraction_bits)) + rebiased);
+  } else if (magnitude == format.Infinity()) {
+    value = std::numeric_limits<double>::infinity();
+  } else {
+    value = std::numeric_limits<double>::quiet_NaN();
   }
-  if (exponent == 0) return sign * std::ldexp(fraction, format.min_exponent - format.fraction_bits);
-  return sign *
-         std::ldexp((1 << format.fraction_bits) + fraction, exponent - bias - format.fraction_bits);
+  return std::bit_cast<double>(std::bit_cast<uint64_t>(value) | sign);
 }
 
 template <typename T>
@@ -110,7 +124,9 @@ std::string DtypeName(int32_t dtype) {
 }
 
 double Round(double value, int32_t dtype) {
-  return dtype == MOBA_F32 ? static_cast<float>(value) : Round16(value, FormatOf(dtype));
+  if (dtype == MOBA_F32) return static_cast<float>(value);
+  const Format16& format = FormatOf(dtype);
+  return Decode16(Encode16(value, format), format);
 }
 
 double Load(const void* address, int32_t dtype) {

@@ -264,20 +264,22 @@ void Machine::WrittenBy(int thread, const void* shared, int64_t bytes) {
   }
 }
 
+// As std::replace, which writes where it finds something alone, and takes five times as long.
+void Machine::ReplaceCopied(int16_t from, int16_t to) {
+  for (int16_t& by : copied_by_) by = by == from ? to : by;
+}
+
 void Machine::Announce(int thread) {
   if (!std::exchange(copied_[static_cast<size_t>(thread)], 0)) return;
   announced_ = true;
-  std::replace(copied_by_.begin(), copied_by_.end(), static_cast<int16_t>(thread + 1), kAnnounced);
+  ReplaceCopied(static_cast<int16_t>(thread + 1), kAnnounced);
 }
 
 void Machine::FenceOfThread() {
   if (std::exchange(copied_[static_cast<size_t>(running_)], 0)) {
-    std::replace(copied_by_.begin(), copied_by_.end(), static_cast<int16_t>(running_ + 1),
-                 int16_t{0});
+    ReplaceCopied(static_cast<int16_t>(running_ + 1), 0);
   }
-  if (std::exchange(announced_, false)) {
-    std::replace(copied_by_.begin(), copied_by_.end(), kAnnounced, int16_t{0});
-  }
+  if (std::exchange(announced_, false)) ReplaceCopied(kAnnounced, 0);
 }
 
 void Machine::ExpectVisible(int64_t address, int64_t bytes) const {

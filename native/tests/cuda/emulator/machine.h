@@ -108,6 +108,7 @@ class Machine {
   static std::unique_ptr<Fiber> NewFiber();
   void Loop(const Body& body, char* shared);
   int ThreadAt(int place) const;
+  void ReplaceCopied(int16_t from, int16_t to);
   bool DoSomeWork(bool stuck);
   static void Enter();
   static void SwitchTo(Fiber& fiber);
