@@ -221,7 +221,7 @@ std::vector<GridCase> LargeCases() {
   cases.push_back({"blocks_of_two_chunks", problem, {}});
   problem = MakeProblem(MOBA_F32, 2, 2, 8, {{600, 600}}, BlockSparse(4, 70));
   cases.push_back({"seventy_blocks_per_row", problem, {}});
-  problem = MakeProblem(MOBA_BF16, 2, 1, 128, {{300, 4300}}, BlockSparse(4096, 2));
+  problem = MakeProblem(MOBA_BF16, 2, 1, 128, {{4500, 4500}}, BlockSparse(4096, 2));
   cases.push_back({"tensor_cores_and_huge_blocks", problem, {}});
   problem = MakeProblem(MOBA_F16, 1, 1, 64, {{300, 2300}, {1900, 1900}}, BlockSparse(16, 40));
   cases.push_back({"tensor_cores_and_forty_blocks_per_row", problem, {}});

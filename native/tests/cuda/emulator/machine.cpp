@@ -264,7 +264,7 @@ void Machine::WrittenBy(int thread, const void* shared, int64_t bytes) {
   }
 }
 
-// As std::replace, which writes only where it finds something: no compiler makes vectors of that.
+// As std::replace, but writes every element, so that the loop is vectorised.
 void Machine::ReplaceCopied(int16_t from, int16_t to) {
   for (int16_t& by : copied_by_) by = by == from ? to : by;
 }
