@@ -21,18 +21,17 @@ HWY_BEFORE_NAMESPACE();
 namespace moba::cpu {
 namespace HWY_NAMESPACE {
 
-// Values that all rows are added from before the next ones, in one chain: tiles that go over them
-// more than once find them in the first-level cache; floats, which up to four rows wait for, even
-// among what has been loaded ahead.
-constexpr int64_t ValueBytes(DType type) { return (type == DType::kF32 ? 8 : 16) * 1024; }
-inline constexpr int64_t kFewestValues = 16;
-inline constexpr int64_t kMostValues = 64;
+// Values that are added up in one chain.
+inline constexpr int64_t kChainValues = 64;
 // Rows of a tile of values that is as wide as a row of them, and the vectors of the widest one. Not
 // all of its sums need to be in registers.
 inline constexpr int kStreamRows = 2;
 inline constexpr int kStreamVectors = 16;
 // The most rows that stream.
 inline constexpr int kMostStreamRows = 4;
+
+// Whether a vector is a whole line of floats.
+inline constexpr bool kLineVectors = kLanes * sizeof(float) == Following::kLine;
 
 // How keys and values are read.
 enum class Reading {
@@ -46,6 +45,11 @@ static_assert(MostSideRows(DType::kF32) <= kTallRows);
 
 constexpr bool Asks(Reading reading) {
   return reading == Reading::kAsked || reading == Reading::kAskedHeads;
+}
+// Whether a chain is added up in parts: where one is not read at once, for rows of other heads or
+// of a second tile.
+constexpr bool AddsInParts(Reading reading) {
+  return reading == Reading::kAskedHeads || (reading == Reading::kInOrder && kLineVectors);
 }
 constexpr int TallestTile(Reading reading) {
   if (reading == Reading::kInOrder) return std::min(kTallRows, kMostStreamRows);
@@ -80,12 +84,12 @@ HWY_INLINE void ForEachTile(const DecodeVisit& visit, const Tile& tile) {
 }
 
 // Whether so few rows meet a line of keys that they wait for memory, whatever is done meanwhile:
-// two in fp32 and one in 16 bits. Twice as many where a vector is a whole line of floats, and a
-// tile in registers as wide as a row of values.
+// two in fp32 and one in 16 bits. Twice as many where a vector is a whole line, and a tile in
+// registers as wide as a row of values.
 template <DType kType>
 bool WaitsForMemory(const DecodeVisit& visit) {
   constexpr int64_t kFew = core::SizeOf(kType) / 2;
-  const bool wide = kLanes == 16 && IsOneTile<TileVectors(kStreamRows)>(visit.values.channels);
+  const bool wide = kLineVectors && IsOneTile<TileVectors(kStreamRows)>(visit.values.channels);
   return visit.num_rows <= (wide ? 2 * kFew : kFew);
 }
 
@@ -104,11 +108,23 @@ Reading HowToRead(const DecodeVisit& visit) {
   return in_order && WaitsForMemory<kType>(visit) ? Reading::kInOrder : Reading::kAsked;
 }
 
-// Rows that are gone through at once.
+// Keys that are gone through at once.
 template <Reading kReading>
-int64_t RowsAtOnce(const SourceRows& rows, int64_t num_heads) {
+int64_t KeysAtOnce(const DecodeVisit& visit) {
   if (kReading != Reading::kAskedHeads) return kDecodeStepKeys;
-  return RowsAhead(num_heads * rows.channels * core::SizeOf(rows.dtype));
+  return RowsAhead(visit.num_heads * visit.keys.channels * core::SizeOf(visit.keys.dtype));
+}
+
+// Values of a chain that are gone through at once. Where rows that wait for memory need a second
+// tile, it finds so many of them in the first-level cache, among what has been loaded ahead.
+template <Reading kReading>
+int64_t ValuesAtOnce(const DecodeVisit& visit) {
+  constexpr int64_t kBytes = 8 * 1024;
+  const int64_t row_bytes = visit.values.channels * core::SizeOf(visit.values.dtype);
+  if (!AddsInParts(kReading)) return kChainValues;
+  if (kReading == Reading::kAskedHeads) return RowsAhead(visit.num_heads * row_bytes);
+  return visit.num_rows <= kStreamRows ? kChainValues
+                                       : std::clamp<int64_t>(kBytes / row_bytes, 16, kChainValues);
 }
 
 // Adds values, whose probabilities begin at `first` of the step, for all rows of a visit: those of
@@ -143,8 +159,8 @@ void AddPart(const DecodeVisit& visit, const SourceRows& values, int64_t first, 
       if constexpr (!kApart) {
         constexpr int kWidest = kReading == Reading::kInOrder ? kStreamVectors : TileVectors(kRows);
         ForEachWidth<kWidest>(0, values.channels, [&]<int kVectors>(int64_t channel) {
-          AddValues<kType, kRows, kVectors, Asks(kReading), kReading == Reading::kAskedHeads>(
-              chain, channel, following);
+          AddValues<kType, kRows, kVectors, Asks(kReading), AddsInParts(kReading)>(chain, channel,
+                                                                                   following);
         });
       }
     }
@@ -163,7 +179,7 @@ HWY_INLINE void WithChannels(int64_t channels, const Score& score) {
 template <DType kType, Reading kReading>
 void ScoreStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRows& values) {
   const int64_t padded = core::RoundUp(keys.channels, kLanes);
-  const int64_t at_once = RowsAtOnce<kReading>(keys, visit.num_heads);
+  const int64_t at_once = KeysAtOnce<kReading>(visit);
   for (int64_t first = 0; first < keys.num_rows; first += at_once) {
     const SourceRows next = keys.Part(first + at_once, at_once);
     Following following(next.num_rows > 0 ? next : values.Part(0, at_once), visit.num_heads);
@@ -182,12 +198,10 @@ void ScoreStep(const DecodeVisit& visit, const SourceRows& keys, const SourceRow
 template <DType kType, Reading kReading>
 void AddStep(const DecodeVisit& visit, const SourceRows& values, const SourceRows& next_keys,
              float* correction) {
-  const int64_t few = std::clamp(ValueBytes(kType) / (values.channels * core::SizeOf(kType)),
-                                 kFewestValues, kMostValues);
-  const int64_t at_once = RowsAtOnce<kReading>(values, visit.num_heads);
+  const int64_t at_once = ValuesAtOnce<kReading>(visit);
   Following following(next_keys, visit.num_heads);
-  for (int64_t first = 0; first < values.num_rows; first += few) {
-    const SourceRows chain = values.Part(first, few);
+  for (int64_t first = 0; first < values.num_rows; first += kChainValues) {
+    const SourceRows chain = values.Part(first, kChainValues);
     for (int64_t at = 0; at < chain.num_rows; at += at_once) {
       if (kReading == Reading::kAskedHeads) {
         const SourceRows next = values.Part(first + at + at_once, at_once);

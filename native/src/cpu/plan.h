@@ -24,8 +24,8 @@ struct PackedBuffers {
 };
 
 // Sequences with few queries are cut by their keys instead: into parts of so many steps of at most
-// kDecodeStepKeys keys, of one block each. Chains of 16 values, of which a step has 8, are added up
-// plainly: a row of equal values has half of the error that the specification allows.
+// kDecodeStepKeys keys, of one block each. Chains of 64 values, of which a step has 2, are added up
+// plainly: a row of equal values has a third of the error that the specification allows.
 inline constexpr int64_t kPartSteps = 16;
 // Shorter blocks are packed for any number of queries.
 inline constexpr int64_t kLeastDecodeBlock = 32;
