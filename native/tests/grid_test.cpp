@@ -367,9 +367,9 @@ std::vector<GridCase> DecodeCases() {
       }
     }
     // Keys and values that follow each other are read in another way: by few rows.
-    for (int64_t group : {1, 2, 4}) {
+    for (int64_t group : {1, 2, 3, 4}) {
       for (const auto& [dim, dim_v] :
-           {std::pair<int64_t, int64_t>{37, 90}, {128, 256}, {16, 1024}}) {
+           {std::pair<int64_t, int64_t>{37, 90}, {64, 128}, {128, 256}, {16, 1024}}) {
         Problem problem =
             MakeProblem(dtype, group, 1, dim, {{1, 300}, {1, 41}}, BlockSparse(64, 2));
         problem.head_dim_v = dim_v;
