@@ -67,10 +67,9 @@ struct ByMemory {
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 // Halves are widened and added one after the other, by a multiply-add with one: AMD's processors
-// convert and add on the same two of four ports, and take 8 cycles for 32 bytes that go through
-// memory, and an eighth longer for both halves side by side.
-// Their own prefetching runs at full speed where memory is read from front to back, and nothing is
-// asked for.
+// convert and add on the same two of four ports, take 8 cycles for 32 bytes that go through memory,
+// and longer for both halves side by side. Their own prefetching runs at full speed where memory is
+// read from front to back, and nothing is asked for.
 struct ByRegisters {
   static constexpr bool kAlwaysAsks = false;
   static constexpr bool kOddApart = true;

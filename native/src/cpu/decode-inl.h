@@ -116,15 +116,15 @@ int64_t KeysAtOnce(const DecodeVisit& visit) {
 }
 
 // Values of a chain that are gone through at once. Where rows that wait for memory need a second
-// tile, it finds so many of them in the first-level cache, among what has been loaded ahead.
+// tile, of 8 vectors at most, it finds so many of them in the first-level cache, among what has
+// been loaded ahead.
 template <Reading kReading>
 int64_t ValuesAtOnce(const DecodeVisit& visit) {
   constexpr int64_t kBytes = 8 * 1024;
   const int64_t row_bytes = visit.values.channels * core::SizeOf(visit.values.dtype);
-  if (!AddsInParts(kReading)) return kChainValues;
   if (kReading == Reading::kAskedHeads) return RowsAhead(visit.num_heads * row_bytes);
-  return visit.num_rows <= kStreamRows ? kChainValues
-                                       : std::clamp<int64_t>(kBytes / row_bytes, 16, kChainValues);
+  if (!AddsInParts(kReading) || visit.num_rows <= kStreamRows) return kChainValues;
+  return std::min(kBytes / row_bytes, kChainValues);
 }
 
 // Adds values, whose probabilities begin at `first` of the step, for all rows of a visit: those of
